@@ -30,6 +30,9 @@ async def test_nothing_is_chosen(lab: Lab, room: str) -> None:
     said = (await lab.answer(room, "!status")).body
     assert "the small model that ships with Otterbot, because" in said
     assert "images.downloads" in said, "what to do for a better one"
+    said = (await lab.answer(room, "!status")).body
+    assert "images.downloads" not in said, "once a day is enough"
+    assert "as before: `!status all`" in said
 
 
 async def test_an_otter_in_a_cowboy_hat_is_to_be_seen(lab: Lab, room: str) -> None:

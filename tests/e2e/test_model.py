@@ -48,7 +48,11 @@ async def test_an_unknown_model_is_named_and_changes_nothing(lab: Lab, room: str
 async def test_models_lists_what_there_is(lab: Lab, room: str) -> None:
     answer = await lab.answer(room, "!models")
     assert "otter-noise" in answer.body
-    assert OTHER in answer.body
+    assert OTHER not in answer.body, "its files are not here"
+    assert "!models all" in answer.body
+    assert OTHER in (await lab.answer(room, "!models all")).body
+    assert "sides from" in (await lab.answer(room, "!models otter-noise")).body
+    assert "I do not know the model" in (await lab.answer(room, "!models no-such-model")).body
 
 
 async def test_safe_mode_draws_nothing_where_no_checker_can_look(lab: Lab, room: str) -> None:

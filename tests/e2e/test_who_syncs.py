@@ -15,7 +15,7 @@ WARNING = "sync: false"
 async def status_until(lab: Lab, room: str, *, warned: bool) -> None:
     """``!status`` says, or no longer says, that Maubot syncs."""
     end = time.monotonic() + 60
-    while (WARNING in (await lab.answer(room, "!status")).body) != warned:
+    while (WARNING in (await lab.answer(room, "!status all")).body) != warned:
         assert time.monotonic() < end, f"!status {'says nothing' if warned else 'still speaks'} of {WARNING}"
         await asyncio.sleep(0.3)
 

@@ -2,7 +2,7 @@
 :func:`.reactions.react`.
 
 Commands read and decide; they send nothing (see :mod:`.outcome`). Silence is the answer to
-strangers, to unknown commands and to text that is not for us.
+strangers, to unknown commands and to text that is not for us; but a slip gets an answer where nobody else is.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from ..language.message import SPEECH, Message
 from .chat import plain_text
 from .describe import draw_chosen
+from .near_misses import near_miss
 from .outcome import Outcome
 from .registry import BY_NAME
 from .services import Services
@@ -24,4 +25,8 @@ async def handle(services: Services, message: Message) -> Outcome | None:
     intent = await services.calls.intent(message)
     if intent is not None:
         return await BY_NAME[intent.name].run(services, message, intent)
-    return await draw_chosen(services, message) or await plain_text(services, message)
+    return (
+        await draw_chosen(services, message)
+        or await near_miss(services, message)
+        or await plain_text(services, message)
+    )

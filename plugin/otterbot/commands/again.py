@@ -17,6 +17,7 @@ async def draw_again(services: Services, message: Message, intent: Intent) -> Ou
 
 AGAIN = Command(
     name="again",
+    meant=("redo", "reroll", "retry", "repeat"),
     run=draw_again,
     reads=changes_and_flags,
     usage=("again", "once more; as a reply to a picture, that one"),

@@ -7,7 +7,7 @@ from ..language.arguments import Intent, nothing_or
 from ..language.message import Message
 from ..store.rows import Request
 from .command import Command
-from .outcome import Outcome, Reply, say
+from .outcome import Outcome, Reply, refuse, say
 from .services import Services
 
 
@@ -37,19 +37,19 @@ async def _cancel_one(services: Services, message: Message, target: str) -> Outc
     if request is None and (part := await store.part_by_event(target)) is not None:
         request = await store.request(part.key)
     if request is None or request.room_id != message.room_id:
-        return say(texts.NOT_A_REQUEST)
+        return refuse(texts.NOT_A_REQUEST)
     if not request.open or not _was_there(request, message):  # the request was replaced by an edit
         return say(texts.OVER_ALREADY)
     own = request.sender == message.sender
     if not own and not await services.permissions.has_power(message.room_id, message.sender, level):
-        return say(texts.may_not_cancel(level))
+        return refuse(texts.may_not_cancel(level))
     return _cancelled([request])
 
 
 async def _cancel_all(services: Services, message: Message) -> Outcome:
     level = CANCEL.level(services.config.current)
     if not await services.permissions.has_power(message.room_id, message.sender, level):
-        return say(texts.may_not_cancel_all(level, services.config.current.prefix))
+        return refuse(texts.may_not_cancel_all(level, services.config.current.prefix))
     everything = await services.store.open_requests(message.room_id)
     everything = [request for request in everything if _was_there(request, message)]
     return _cancelled(everything) if everything else say(texts.NOTHING_AT_ALL_TO_CANCEL)
@@ -62,6 +62,7 @@ def _cancelled(requests: list[Request]) -> Outcome:
 
 CANCEL = Command(
     name="cancel",
+    meant=("stop", "abort"),
     run=cancel,
     reads=nothing_or("all"),
     power="cancel_others",

@@ -22,7 +22,7 @@ from ..matrix.sync_answer import seconds
 from ..store.rows import Request
 from .chat_models import typed_chat_model
 from .command import Command
-from .outcome import NewRequest, Outcome, Unusable, say
+from .outcome import NewRequest, Outcome, Unusable, refuse, say
 from .room_settings import CHAT_DRAWS
 from .services import Services
 
@@ -36,7 +36,7 @@ LATE = 60.0
 async def chat(services: Services, message: Message, intent: Intent) -> Outcome:
     values = services.config.current
     if not values.chat.enabled:
-        return say(texts.CHAT_OFF)
+        return refuse(texts.CHAT_OFF)
     if (refused := CHAT.refuse(services, intent)) is not None:
         return refused
     model = intent.options.model
@@ -44,7 +44,7 @@ async def chat(services: Services, message: Message, intent: Intent) -> Outcome:
         try:
             model = await typed_chat_model(services, model) or model
         except Unusable as refusal:
-            return say(str(refusal))
+            return refuse(str(refusal))
     alone = message.thread_root is None and await _alone(services, message)
     flowing = alone and not await _in_thread_of(services, message)
     if not intent.text:
@@ -86,7 +86,7 @@ async def _turn(services: Services, message: Message, *, flowing: bool, model: s
     if pace.inhuman:
         services.paces.stop(room, sender)
         services.log.warning("Somebody goes on at a pace that no person has, and is not answered any more")
-        return say(texts.CHAT_TOO_FAST)
+        return refuse(texts.CHAT_TOO_FAST)
     asked = ({FLOWING: True} if flowing else {}) | ({} if pace == Pace() else {PACE: pace.stored()})
     if await services.settings.is_on(room, CHAT_DRAWS, lambda _: False):
         asked[DRAWS] = True
@@ -178,6 +178,7 @@ async def _read_root(services: Services, message: Message, root: str) -> bool:
 
 CHAT = Command(
     name="chat",
+    meant=("ask", "gpt", "chatgpt", "ai", "llm"),
     run=chat,
     reads=chat_words,
     usage=("chat why do otters hold hands?", "an answer; reply in its thread to go on"),

@@ -11,7 +11,7 @@ from ..config import Values
 from ..language.arguments import Intent, Reader, plain
 from ..language.intents import Syntax
 from ..language.message import Message
-from .outcome import Outcome, say
+from .outcome import Outcome, refuse
 from .services import Services
 
 Run = Callable[[Services, Message, Intent], Awaitable[Outcome]]
@@ -27,6 +27,8 @@ class Command:
     reads: Reader = plain
     """What may stand behind it."""
     aliases: tuple[str, ...] = ()
+    meant: tuple[str, ...] = ()
+    """Other programs' names for it: no commands here, but answered with this one where nobody else is in the room."""
     power: Literal["set_model", "settings", "cancel_others"] | None = None
     """The setting of ``power:`` with the level that its stronger form needs (to set the model, not to show it)."""
     usage: tuple[str, str]
@@ -53,4 +55,4 @@ class Command:
         if intent.problem is None:
             return None
         prefix = services.config.current.prefix
-        return say(texts.usage_problem(intent.problem, prefix, stray=self.stray))
+        return refuse(texts.usage_problem(intent.problem, prefix, stray=self.stray))

@@ -16,7 +16,7 @@ from .asked_picture import picture_request
 from .command import Command
 from .context import circumstances
 from .find_picture import find_picture
-from .outcome import NewRequest, Outcome, Reply, Unusable, say
+from .outcome import NewRequest, Outcome, Reply, Unusable, refuse
 from .picture_event import read_event
 from .picture_request import new_seed
 from .reacted import Reacted
@@ -30,7 +30,7 @@ async def describe(services: Services, message: Message, intent: Intent) -> Outc
     try:
         event_id, _ = await find_picture(services, message, none=texts.describe_needs_a_picture(prefix))
     except Unusable as refusal:
-        return say(str(refusal))
+        return refuse(str(refusal))
     except MatrixError as error:
         raise Unanswered(type(error).__name__, sentence=texts.PICTURE_AWAY) from None
     return Outcome(request=NewRequest(kind="describe", body={"picture": {"event": event_id}}))
@@ -49,7 +49,7 @@ async def draw_chosen(services: Services, message: Message) -> Outcome | None:
     if event is None or prompts is None:
         return None
     if number > len(prompts):
-        return say(texts.no_such_prompt(len(prompts)))
+        return refuse(texts.no_such_prompt(len(prompts)))
     return await _drawn(services, message.room_id, event, prompts[number - 1])
 
 
@@ -74,6 +74,7 @@ async def _drawn(services: Services, room: str, event: Mapping[str, Any], prompt
 
 DESCRIBE = Command(
     name="describe",
+    meant=("caption", "interrogate"),
     run=describe,
     aliases=("alt",),
     reads=nothing_or(),

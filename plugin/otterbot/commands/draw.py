@@ -10,7 +10,7 @@ from .asked_picture import picture_request
 from .command import Command
 from .context import circumstances
 from .find_picture import find_start
-from .outcome import Outcome, Unusable, say
+from .outcome import Outcome, Unusable, refuse
 from .picture_request import new_seed, outcome
 from .services import Services
 
@@ -21,7 +21,7 @@ async def draw(services: Services, message: Message, intent: Intent) -> Outcome:
         return refused
     options = intent.options
     if options.seed == "same":
-        return say(texts.seed_same_needs_a_picture(services.config.current.prefix))
+        return refuse(texts.seed_same_needs_a_picture(services.config.current.prefix))
     seed = options.seed if isinstance(options.seed, int) else new_seed()
     try:
         notes: list[str] = []
@@ -29,7 +29,7 @@ async def draw(services: Services, message: Message, intent: Intent) -> Outcome:
         around = await circumstances(services, message.room_id)
         request = picture_request(options, around, seed=seed, other=new_seed(), notes=notes, start=start)
     except Unusable as refusal:
-        return say(str(refusal))
+        return refuse(str(refusal))
     except MatrixError as error:
         raise Unanswered(type(error).__name__, sentence=texts.START_AWAY) from None
     return await outcome(services, request, intent)
@@ -37,6 +37,7 @@ async def draw(services: Services, message: Message, intent: Intent) -> Outcome:
 
 DRAW = Command(
     name="draw",
+    meant=("imagine", "img", "image", "dream", "generate", "gen", "picture", "paint", "create"),
     run=draw,
     reads=prompt_and_flags,
     usage=("draw otter, cowboy hat", "draws it"),

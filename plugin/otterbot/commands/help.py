@@ -27,6 +27,7 @@ def help_command(others: Sequence[Command]) -> Command:
 
     own = Command(
         name="help",
+        meant=("commands",),
         run=show_help,
         usage=("help draw", "more about a command"),
         topic="{!help} lists the commands, {!help draw} says more about one.",

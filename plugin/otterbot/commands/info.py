@@ -18,7 +18,7 @@ from ..texts.info import info, info_of_nothing
 from .command import Command
 from .drawn_words import as_drawn, read_templates
 from .find_picture import find_drawn
-from .outcome import Outcome, Unusable, say
+from .outcome import Outcome, Unusable, refuse, say
 from .recorded_settings import read_expansion, read_settings
 from .services import Services
 
@@ -34,17 +34,17 @@ async def show_info(services: Services, message: Message, intent: Intent) -> Out
     try:
         found = await find_drawn(services, message)
     except Unusable as refusal:
-        return say(str(refusal))
+        return refuse(str(refusal))
     except MatrixError as error:
         raise Unanswered(type(error).__name__, sentence=texts.PICTURE_AWAY) from None
     if found is None and message.reply_to is None:
-        return say(texts.no_picture(prefix))
+        return refuse(texts.no_picture(prefix))
     if found is None or not found.ours:
-        return say(info_of_nothing(prefix))
+        return refuse(info_of_nothing(prefix))
     raw = found.record.get("used")
     used = read_settings(raw)
     if used is None or not isinstance(raw, Mapping):
-        return say(texts.record_unusable(prefix))
+        return refuse(texts.record_unusable(prefix))
     used_to_one = await services.settings.usual_styles(message.room_id) is not None
     line, reply = line_in(found.record, used_to_a_style=used_to_one)
     return say(info((*_rows(_typed(used, raw)), *_more(raw)), line, prefix, reply=reply))

@@ -9,7 +9,7 @@ from . import room_checks, room_settings
 from .catalogue_names import check_model, drawing_model, find_model
 from .command import Command
 from .context import known_models
-from .outcome import Outcome, Reply, RoomSetting, Unusable, say
+from .outcome import Outcome, Reply, RoomSetting, Unusable, refuse, say
 from .room_settings import Chosen
 from .services import Services
 
@@ -23,7 +23,7 @@ async def show_or_set_model(services: Services, message: Message, intent: Intent
         chosen, models = await services.settings.model(message.room_id), await known_models(services)
         return say(texts.room_model(drawing_model(chosen, models), source=chosen.source, prefix=prefix))
     if not await services.permissions.has_power(message.room_id, message.sender, level):
-        return say(texts.may_not_set_model(level))
+        return refuse(texts.may_not_set_model(level))
     await services.settings.surely_settled(message.room_id)  # or what is set back now would come back later
     models = await known_models(services)
     # A model that is really called "default" can be set all the same.
@@ -36,15 +36,16 @@ async def show_or_set_model(services: Services, message: Message, intent: Intent
     try:
         model = check_model(name, models, prefix)
     except Unusable as refusal:
-        return say(str(refusal))
+        return refuse(str(refusal))
     chosen = Chosen(name=model.name, source="room")
     left_out = await room_checks.left_out(services, message.room_id, chosen)
-    return _set(model.name, texts.model_set(model.name, left_out))
+    said = " ".join(part for part in (texts.model_set(model.name, left_out), texts.is_here(model)) if part)
+    return _set(model.name, said)
 
 
 def _unchecked(name: str, prefix: str) -> Outcome:
     if len(name) > 255 or not name.isprintable() or " " in name:
-        return say(texts.unknown_model(name, (), prefix))
+        return refuse(texts.unknown_model(name, (), prefix))
     return _set(name, texts.model_set_unchecked(name))
 
 

@@ -60,8 +60,12 @@ class Outcome:
     """A style of the room's own, to be saved."""
     unstyle: str | None = None
     """The key of one that is deleted."""
+    told: tuple[str, ...] = ()
+    """Warnings that the reply says, so that it is known for a day."""
     again: Request | None = None
     """A request to be made once more, with what is ``asked`` in it."""
+    refused: bool = False
+    """What was asked for does not come: the message gets the reaction of a failure."""
     parts: tuple[Part, ...] = ()
     """Further things to put into rooms, or to take out of them."""
     kept: tuple[Part, Kept] | None = None
@@ -72,6 +76,11 @@ class Outcome:
 
 class Unusable(Exception):
     """The command cannot be carried out; the message is a sentence for people."""
+
+
+def refuse(text: str) -> Outcome:
+    """An outcome that says why what was asked for does not come."""
+    return Outcome(reply=Reply(text=text), refused=True)
 
 
 def say(text: str) -> Outcome:

@@ -19,7 +19,7 @@ from ..language.style_values import style_names
 from ..worker.info import STRUCTURES
 from .context import BELIEVED, LOOK, circumstances
 from .find_picture import find_record
-from .outcome import NewRequest, Outcome, Unusable, say
+from .outcome import NewRequest, Outcome, Unusable, refuse, say
 from .services import Services
 
 CHANCE = "chance"
@@ -38,7 +38,7 @@ async def once_more(services: Services, message: Message, intent: Intent, how: C
         seeds = {"new_seed": new_seed(), "other": new_seed()}
         request = how(intent.options, found.record, around, **seeds, start=found.start, layers=found.layers)
     except Unusable as refusal:
-        return say("\n\n".join((*map(texts.overlooked, intent.overlooked), str(refusal))))
+        return refuse("\n\n".join((*map(texts.overlooked, intent.overlooked), str(refusal))))
     except MatrixError as error:
         raise Unanswered(type(error).__name__, sentence=texts.PICTURE_AWAY) from None
     return await outcome(services, request, intent)

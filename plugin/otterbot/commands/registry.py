@@ -32,4 +32,6 @@ _OTHERS = (
 COMMANDS: tuple[Command, ...] = (*_OTHERS, help_command(_OTHERS))
 """In the order in which `!help` lists them."""
 BY_NAME = {command.name: command for command in COMMANDS}
+MEANT = {word: command.name for command in COMMANDS for word in command.meant}
+"""Other programs' names for commands."""
 VOCABULARY = vocabulary(command.syntax for command in COMMANDS)

@@ -10,7 +10,7 @@ from .. import texts
 from ..language.arguments import Intent, plain, whole
 from ..language.message import Message
 from .command import Command
-from .outcome import Outcome, Reply, RoomSetting, Unusable, say
+from .outcome import Outcome, Reply, RoomSetting, Unusable, refuse, say
 from .room_settings import PERSONA
 from .services import Services
 from .setting import Setting
@@ -33,7 +33,7 @@ async def show_or_set(services: Services, message: Message, intent: Intent) -> O
     row = BY_NAME.get(name)
     if row is None:
         near = get_close_matches(name[:40], list(BY_NAME), n=2, cutoff=0.6)
-        return say(texts.settings_usage([row.name for row in ROWS], near, prefix))
+        return refuse(texts.settings_usage([row.name for row in ROWS], near, prefix))
     if not value:
         more = "" if row.more is None else await row.more(services, message.room_id, message.sender)
         line = await _line(services, message.room_id, row)
@@ -45,12 +45,12 @@ async def show_or_set(services: Services, message: Message, intent: Intent) -> O
     value = " ".join(value.split())
     level = SETTINGS.level(services.config.current)
     if not await services.permissions.has_power(message.room_id, message.sender, level):
-        return say(texts.may_not_change_settings(level))
+        return refuse(texts.may_not_change_settings(level))
     await services.settings.surely_settled(message.room_id)  # or what is set back now would come back later
     try:
         wanted = await row.read(services, message.room_id, value)
     except Unusable as refusal:
-        return say(str(refusal))
+        return refuse(str(refusal))
     return Outcome(reply=Reply(text=wanted.said), setting=RoomSetting(name=row.name, value=wanted.stored))
 
 
@@ -69,6 +69,7 @@ async def _line(services: Services, room: str, row: Setting) -> tuple[str, str, 
 
 SETTINGS = Command(
     name="settings",
+    meant=("config", "options"),
     run=show_or_set,
     reads=_read,
     power="settings",

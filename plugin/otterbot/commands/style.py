@@ -17,7 +17,7 @@ from ..language.typed import folded
 from ..store.rows import RoomStyle
 from .command import Command
 from .find_picture import find_drawn
-from .outcome import Outcome, Reply, Unusable, say
+from .outcome import Outcome, Reply, Unusable, refuse
 from .recorded_settings import read_settings
 from .services import Services
 
@@ -43,19 +43,19 @@ async def save_or_delete(services: Services, message: Message, intent: Intent) -
     verb, _, name = intent.text.partition(" ")
     name, verb = name.strip("`\"'“”").strip(), folded(verb)
     if verb not in _SAVE | _DELETE or not name:
-        return say(texts.style_usage(values.prefix))
+        return refuse(texts.style_usage(values.prefix))
     if (refused := STYLE.refuse(services, intent)) is not None:
         return refused
     level = STYLE.level(values)
     if not await services.permissions.has_power(message.room_id, message.sender, level):
-        return say(texts.may_not_save_styles(level))
+        return refuse(texts.may_not_save_styles(level))
     await services.settings.surely_settled(message.room_id)  # or what is deleted now would come back later
     try:
         if verb in _DELETE:
             return await _deleted(services, message, name)
         return await _saved(services, message, name, intent.options)
     except Unusable as refusal:
-        return say(str(refusal))
+        return refuse(str(refusal))
     except MatrixError as error:
         raise Unanswered(type(error).__name__, sentence=texts.PICTURE_AWAY) from None
 
@@ -96,7 +96,8 @@ async def _words_of_picture(services: Services, message: Message) -> tuple[str, 
     if used is None:
         raise Unusable(texts.record_unusable(prefix))
     typed = (read_settings(asked) if isinstance(asked, Mapping) else None) or DrawOptions()
-    return styled((used.prompt or "").strip(), (typed.negative_prompt or "").strip(), used.style or ())
+    negative = None if typed.negative_prompt is None else used.negative_prompt  # as it was drawn
+    return styled((used.prompt or "").strip(), (negative or "").strip(), used.style or ())
 
 
 async def _deleted(services: Services, message: Message, name: str) -> Outcome:

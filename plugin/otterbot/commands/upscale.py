@@ -10,7 +10,7 @@ from .again_request import upscaled
 from .command import Command
 from .context import circumstances
 from .find_picture import find_picture
-from .outcome import Outcome, Unusable, say
+from .outcome import Outcome, Unusable, refuse
 from .picture_request import new_seed, outcome
 from .services import Services
 
@@ -23,7 +23,7 @@ async def upscale(services: Services, message: Message, intent: Intent) -> Outco
         around = await circumstances(services, message.room_id)
         request = upscaled(intent.options, record, around, new_seed=new_seed(), other=new_seed(), start=event_id)
     except Unusable as refusal:
-        return say(str(refusal))
+        return refuse(str(refusal))
     except MatrixError as error:
         raise Unanswered(type(error).__name__, sentence=texts.PICTURE_AWAY) from None
     return await outcome(services, request, intent)
@@ -31,6 +31,7 @@ async def upscale(services: Services, message: Message, intent: Intent) -> Outco
 
 UPSCALE = Command(
     name="upscale",
+    meant=("enlarge", "hires"),
     run=upscale,
     reads=factor_and_flags,
     usage=("upscale", "the last picture twice as large, with more detail; as a reply to a picture, that one"),

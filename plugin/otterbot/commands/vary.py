@@ -17,6 +17,7 @@ async def vary(services: Services, message: Message, intent: Intent) -> Outcome:
 
 VARY = Command(
     name="vary",
+    meant=("variation", "variations"),
     run=vary,
     reads=variation_and_flags,
     usage=("vary", "a few small variations of the last picture; as a reply, of that one"),

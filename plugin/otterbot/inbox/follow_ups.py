@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .. import texts
 from ..commands.limits import Limits
-from ..commands.outcome import NewRequest, Outcome, Reply, say
+from ..commands.outcome import NewRequest, Outcome, Reply, refuse
 from ..config import Values
 from ..errors import MatrixError
 from ..language.message import Message
@@ -19,9 +19,10 @@ from ..matrix.encryption import Encryption
 from ..outbox.queue import Outbox
 from ..requests.completion import REPLACED
 from ..requests.delivery import Delivery
-from ..store.part_names import REPLY, SAME
+from ..store.part_names import REFUSED, REPLY, SAME, PartName
 from ..store.quotas import Quota
-from ..store.rows import Kept, Kind, Part, Rank, Request, key_of
+from ..store.room_store import told_as
+from ..store.rows import Kept, Kind, Part, PartState, Rank, Request, key_of
 from ..store.store import Commit, Store
 from ..waiting import surely
 from .repeats import Repeats
@@ -75,6 +76,7 @@ class FollowUps:
         elif outcome.reply is not None:
             content = await event_content.notice(outcome.reply.text, key, REPLY, message)
             parts.append(Part(key=key, part=REPLY, room_id=message.room_id, content=content))
+        parts += await self._surely(lambda: self._refusal(message, outcome))
         replaced = message.edit_id is not None and request is not None
         stop = () if message.edit_id is not None else self._stopped(outcome)
         commit = Commit(
@@ -88,11 +90,12 @@ class FollowUps:
             setting=None if outcome.setting is None else (outcome.setting.name, outcome.setting.value),
             style=outcome.style,
             unstyle=outcome.unstyle,
+            told=() if repeated else [told_as(warning) for warning in outcome.told],
             quotas=await self._quotas(request),
         )
         done = await self._surely(lambda: self._store.commit(commit))
         if done.over is not None:
-            await self.commit(message, say(texts.too_much(done.over)))
+            await self.commit(message, refuse(texts.too_much(done.over)))
             return
         if not done.fresh:
             return
@@ -104,6 +107,26 @@ class FollowUps:
         self._outbox.enqueue(parts)
         if request is not None:
             self._delivery.accepted_request(request)
+
+    async def _refusal(self, message: Message, outcome: Outcome) -> list[Part]:
+        """❌ on a message that was refused, once; taken back where an edit of it was not. None beside a request of the
+        message that goes on."""
+        key = key_of(self._bot, message.room_id, message.event_id)
+        standing = await self._store.parts_of(key)
+        there = standing.get(REFUSED)
+        if outcome.refused:
+            before = None if message.edit_id is None else await self._store.request_by_event(message.event_id)
+            if there is not None or (before is not None and before.open):
+                return []
+            content = event_content.reaction(key, REFUSED, message.event_id, texts.FAILED)
+            return [_reaction(key, REFUSED, message.room_id, Kind.REACTION, content)]
+        if there is None or message.edit_id is None or REFUSED.unsend() in standing:
+            return []
+        if there.state in (PartState.FAILED, PartState.DROPPED) or (
+            there.state is PartState.READY and await self._outbox.withdraw(*there.id)
+        ):
+            return []
+        return [_reaction(key, REFUSED.unsend(), there.room_id, Kind.REDACTION, {"of": REFUSED})]
 
     async def commit_reaction(self, reaction: Reaction, outcome: Outcome) -> None:
         """What follows from a reaction. What it says replies to the message that the reaction is on."""
@@ -235,6 +258,10 @@ class FollowUps:
 
     async def _surely(self, call: Callable[[], Awaitable[T]]) -> T:
         return await surely(call, self._log)
+
+
+def _reaction(key: str, name: PartName, room: str, kind: Kind, content: dict[str, Any]) -> Part:
+    return Part(key=key, part=name, room_id=room, kind=kind, rank=Rank.REACTION, content=content)
 
 
 def _same(message: Message, key: str) -> Part:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from .. import texts
-from ..commands.outcome import Outcome, say
+from ..commands.outcome import Outcome, refuse
 from ..errors import AnswerLost, RateLimited, Unanswered, places
 from ..language import reaction as reactions
 from ..language.message import Message, from_raw
@@ -139,10 +139,10 @@ class Handler:
             sentence = unknown.sentence if isinstance(unknown, Unanswered) else None
             if sentence is None:
                 raise
-            return say(sentence)
+            return refuse(sentence)
         except Exception as error:
             self._log.error("A command failed with %s:\n%s", type(error).__name__, places(error))
-            return say(texts.INTERNAL)
+            return refuse(texts.INTERNAL)
 
     async def _meaning(self, message: Message) -> Outcome | None:
         if message.edit_id is not None:

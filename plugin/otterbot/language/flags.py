@@ -221,8 +221,9 @@ def check_sweep(options: DrawOptions) -> None:
             raise Refused("conflict", axis.option, ("sweep",))
         if axis.option == "size" and options.aspect is not None:
             raise Refused("conflict", options.aspect if options.aspect in SHAPES else "ar", ("sweep",))
-    if options.sweep and options.count is not None:
-        raise Refused("conflict", "count", ("sweep",))
+    for name, typed in (("count", options.count), ("film", options.film)):  # they come on one sheet
+        if options.sweep and typed is not None:
+            raise Refused("conflict", name, ("sweep",))
 
 
 def _other_shape(options: DrawOptions, changes: dict[str, Any]) -> str | None:

@@ -17,7 +17,9 @@ from .markup import unwrapped
 from .mention import Account, after_mention, behind_names
 from .typed import clean, folded
 
-__all__ = ["Intent", "Syntax", "Vocabulary", "begins_with_prefix", "parse", "vocabulary", "would_be_ours"]
+__all__ = [
+    "Intent", "Syntax", "Vocabulary", "begins_with_prefix", "parse", "unknown_command", "vocabulary", "would_be_ours",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +92,19 @@ def begins_with_prefix(body: str, prefix: str) -> bool:
     """Is it a command of somebody's, ours or not? Marks and what nobody sees make no difference."""
     text = clean(body)
     return _after_prefix(text, prefix) is not None or _unwrapped(text, prefix) is not None
+
+
+def unknown_command(body: str, *, prefix: str, commands: Vocabulary) -> tuple[str, str] | None:
+    """The word behind the prefix, in small letters, that is no command of ours, and what stands behind it; ``None``:
+    there is none."""
+    text = clean(body)
+    for shown in (text, _unwrapped(text, prefix)):
+        rest = None if shown is None else _after_prefix(shown, prefix)
+        typed = None if rest is None else _COMMAND.match(rest)
+        if rest is not None and typed is not None:
+            word = folded(typed["name"])
+            return None if word in commands else (word, rest[typed.end() :].strip())
+    return None
 
 
 def _command_in(text: str, prefix: str, commands: Vocabulary) -> tuple[Syntax, str] | None:

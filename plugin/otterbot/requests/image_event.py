@@ -15,10 +15,13 @@ from ..matrix.encryption import Encryption
 from ..matrix.http import MatrixHttp
 from ..store.rows import Part, Request
 from ..worker.client import WorkerClient
+from ..worker.info import ModelDefaults, Models
 from ..worker.jobs import ImageResult
 from . import image_check
 from .input_images import start_event
 
+LOOK = 0.5
+"""Seconds to wait for the worker's catalogue, which is asked for every few minutes."""
 BLURHASH = "xyz.amorgan.blurhash"
 
 
@@ -109,7 +112,7 @@ async def picture_content(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
-    content = await _described(request, part, result, hint)
+    content = await _described(request, part, result, hint, await _models_own(worker, result))
     tasks[0].result().into(content)
     thumbnail = tasks[1].result()
     if thumbnail is not None:
@@ -129,7 +132,20 @@ def _start(request: Request) -> dict[str, Any]:
     return {} if event is None else {"start": event}
 
 
-async def _described(request: Request, part: Part, result: ImageResult, hint: str | None) -> dict[str, Any]:
+async def _models_own(worker: WorkerClient, result: ImageResult) -> ModelDefaults | None:
+    """What the picture's model takes by itself; ``None`` where that cannot be known soon."""
+    used = result.record.get("used")
+    name = used.get("model") if isinstance(used, dict) else None
+    try:
+        known: Models | None = await asyncio.wait_for(worker.models(), LOOK)
+    except (WorkerError, TimeoutError):
+        known = worker.known_models
+    return next((model.defaults for model in (known.models if known else ()) if model.name == name), None)
+
+
+async def _described(
+    request: Request, part: Part, result: ImageResult, hint: str | None, own: ModelDefaults | None
+) -> dict[str, Any]:
     index = int(part.part.split("/")[1])
     used = result.record.get("used")
     notes = [*(request.notes if index == 0 else ()), *(texts.plain_sentence(note) for note in result.notes)]
@@ -140,7 +156,7 @@ async def _described(request: Request, part: Part, result: ImageResult, hint: st
     asked = [texts.asked_in_the_room_before(request.sender)] if request.moved else []
     # Clients read the body aloud, from its beginning; none reads a field that is for alt texts alone.
     alt = [texts.alt_text(result.alt)] if result.alt else []
-    caption = texts.caption(texts.words_of(used), result.record)
+    caption = texts.caption(texts.words_of(used), result.record, own)
     body, html = await parse_formatted("\n\n".join((*asked, *alt, caption, *notes)))
     return {
         "msgtype": "m.image",

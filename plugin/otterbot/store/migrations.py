@@ -152,6 +152,17 @@ async def upgrade_v10(conn: Connection) -> None:
     )
 
 
+async def upgrade_v11(conn: Connection) -> None:
+    await conn.execute(
+        """CREATE TABLE told (
+            room_id TEXT NOT NULL,
+            what    TEXT NOT NULL,
+            at      DOUBLE PRECISION NOT NULL,
+            PRIMARY KEY (room_id, what)
+        )"""
+    )
+
+
 upgrade_table.register(upgrade_v1, description="Requests, parts, handled events, rooms and their settings")
 upgrade_table.register(upgrade_v2, description="When the message of a request was sent")
 upgrade_table.register(upgrade_v3, description="Why a part could not be sent")
@@ -162,3 +173,4 @@ upgrade_table.register(upgrade_v7, description="Requests that were made by react
 upgrade_table.register(upgrade_v8, description="How much requests ask for, and what came of it")
 upgrade_table.register(upgrade_v9, description="Pictures that people keep")
 upgrade_table.register(upgrade_v10, description="Styles of rooms")
+upgrade_table.register(upgrade_v11, description="Warnings that a room has been told")

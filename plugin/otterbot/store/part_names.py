@@ -111,6 +111,8 @@ ACK: Final = PartName("ack")
 UNACK: Final = PartName("unack")
 DONE: Final = PartName("done")
 """The reaction at the end."""
+REFUSED: Final = PartName("refused")
+"""The reaction to a message of which nothing was accepted. Its key is the message's, whichever edit was refused."""
 SAME: Final = PartName("same")
 """The reaction to a question that was just answered."""
 REPLY: Final = PartName("reply")

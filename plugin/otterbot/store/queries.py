@@ -204,7 +204,11 @@ GREETED = (
     "WHERE rooms.greeted_at IS NULL RETURNING room_id"
 )
 
+TOLD = "SELECT what FROM told WHERE room_id = $1 AND at > $2"
+TELL = "INSERT INTO told (room_id, what, at) VALUES ($1, $2, $3) ON CONFLICT (room_id, what) DO UPDATE SET at = $3"
+
 # -- upkeep
+PRUNE_TOLD = "DELETE FROM told WHERE at < $1"
 PRUNE_HANDLED = "DELETE FROM handled WHERE at < $1"
 PRUNE_REQUESTS = "DELETE FROM requests WHERE state = 'done' AND cancel_owed = 0 AND done_at < $1"
 PRUNE_PARTS = "DELETE FROM parts WHERE image_id IS NULL AND updated_at < $1"

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from mautrix.util.async_db import Connection
 
 from . import inserts
 from . import queries as sql
 from .rows import Part, RoomStyle
 from .transactions import Transactions
+
+
+def told_as(warning: str) -> str:
+    """How it is remembered that a warning was said: not by its words, which may name people."""
+    return hashlib.sha256(warning.encode()).hexdigest()[:32]
 
 
 class RoomStore(Transactions):
@@ -19,6 +26,10 @@ class RoomStore(Transactions):
     async def room_setting(self, room: str, name: str) -> str | None:
         found: str | None = await self.db.fetchval(sql.SETTING, room, name)
         return found
+
+    async def told(self, room: str, since: float) -> set[str]:
+        """The warnings that the room was told after that time, as of :func:`told_as`."""
+        return {row["what"] for row in await self.db.fetch(sql.TOLD, room, since)}
 
     async def room_settings(self, room: str) -> dict[str, str]:
         return {row["name"]: row["value"] for row in await self.db.fetch(sql.SETTINGS, room)}

@@ -49,6 +49,8 @@ class Commit:
     """A picture that stands in the room, and who keeps it."""
     discarded: Part | None = None
     """A picture that stands in the room, and whose file is to be deleted."""
+    told: Sequence[str] = ()
+    """Warnings that the room is told with it, by what :func:`~.room_store.told_as` makes of them."""
     quotas: Sequence[Quota] = ()
     """What the request has to be within, or nothing of all this is stored."""
 
@@ -117,6 +119,8 @@ class Store(RequestStore, PartStore, KeptStore, RoomStore):
                 await inserts.add_request(conn, commit.request)
             for part in commit.parts:
                 await inserts.add_part(conn, part, now)
+            for what in commit.told:
+                await conn.execute(sql.TELL, commit.room_id, what, now)
             if commit.setting is not None:
                 await inserts.put_setting(conn, commit.room_id, *commit.setting)
             if commit.style is not None:
@@ -143,6 +147,7 @@ class Store(RequestStore, PartStore, KeptStore, RoomStore):
 
         async def work(conn: Connection) -> None:
             await conn.execute(sql.PRUNE_HANDLED, now - KEEP_HANDLED)
+            await conn.execute(sql.PRUNE_TOLD, now - 2 * DAY)
             await conn.execute(sql.PRUNE_REQUESTS, now - KEEP_REQUESTS)
             await conn.execute(sql.PRUNE_PARTS, now - KEEP_REQUESTS)
             await conn.execute(sql.PRUNE_PICTURES, now - KEEP_PICTURES)

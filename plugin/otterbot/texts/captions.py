@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from .. import numeric
 from .escape import code, plain, plain_lines
 from .jobs import count_of, duration, seconds_taken, typed
 
+if TYPE_CHECKING:
+    from ..worker.info import ModelDefaults
+
+MAX_NEGATIVE = 40
 MAX_CAPTION = 1_000
 """Characters of the prompt that the caption shows; all of it is in the record."""
 
 
-def caption(prompt: str, record: Mapping[str, Any]) -> str:
-    """Markdown: the prompt, and a line of what made the picture."""
-    parts = (plain_lines(prompt, MAX_CAPTION), _expanded(record.get("used")), summary(record))
+def caption(prompt: str, record: Mapping[str, Any], own: ModelDefaults | None = None) -> str:
+    """Markdown: the words, a line of what made the picture, and what a language model was asked with. ``own``: as in
+    :func:`summary`."""
+    parts = (plain_lines(prompt, MAX_CAPTION), summary(record, own), _expanded(record.get("used")))
     return "\n\n".join(part for part in parts if part)
 
 
@@ -28,8 +33,10 @@ def _expanded(used: Any) -> str:
     return f"Written by {who} from: {plain(written['prompt'], MAX_CAPTION)}"
 
 
-def summary(record: Mapping[str, Any]) -> str:
-    """``ssd-1b · seed 42 · 30 steps · CFG 12 · UniPC · 768×768 · 31 s`` from a record; what is missing is left out."""
+def summary(record: Mapping[str, Any], own: ModelDefaults | None = None) -> str:
+    """``ssd-1b · seed 42 · 50 steps · 768×512`` from a record: model, seed, and what was asked for or is not as the
+    model has it by itself, whose defaults ``own`` are. Where nobody knows these, all of it, with the time that it took.
+    What is missing is left out."""
     used = record.get("used")
     used = used if isinstance(used, Mapping) else {}
     parts = []
@@ -38,20 +45,9 @@ def summary(record: Mapping[str, Any]) -> str:
     if numeric.whole(used.get("seed")) is not None:
         parts.append(f"seed {used['seed']}{_towards(used.get('variation'))}")
     parts += _styles(used.get("styles"))
-    if numeric.whole(used.get("steps")) is not None:
-        parts.append(count_of(used["steps"], "step", "steps"))
-    if (guidance := numeric.number(used.get("guidance_scale"))) is not None:
-        parts.append(f"CFG {guidance:g}")
-    if (strength := numeric.number(used.get("strength"))) is not None:
-        parts.append(f"strength {strength:g}")
-    if isinstance(control := used.get("control"), Mapping) and isinstance(control.get("kind"), str):
-        parts.append(f"steered by {plain(control['kind'], 40)}{_scale(control.get('scale'))}")
-    if used.get("sampler"):
-        parts.append(plain(str(used["sampler"]), 40))
-    if all(numeric.whole(used.get(side)) is not None for side in ("width", "height")):
-        parts.append(f"{used['width']}×{used['height']}")
+    parts += _settings(used, _Usual(record.get("asked"), own))
     parts += _larger(used)
-    if took := seconds_taken(record):
+    if own is None and (took := seconds_taken(record)):
         parts.append(duration(took))
     return " · ".join(parts)
 
@@ -69,6 +65,51 @@ def words_of(used: Any) -> str:
         return ""
     styled = used.get("styled")
     return str((styled if isinstance(styled, Mapping) else used).get("prompt") or "")
+
+
+class _Usual:
+    """Tells what goes without saying."""
+
+    def __init__(self, asked: Any, own: ModelDefaults | None) -> None:
+        self._asked = asked if isinstance(asked, Mapping) else {}
+        self._own = own
+
+    def __call__(self, *names: str, value: Callable[[ModelDefaults], bool]) -> bool:
+        """Was none of that asked for, and does ``value`` hold of the model's own?"""
+        asked = any(self._asked.get(name) is not None for name in names)
+        return self._own is not None and not asked and value(self._own)
+
+    @property
+    def negative(self) -> str | None:
+        """What was asked not to be in it, where the usual is known; ``None``: nothing was asked."""
+        asked = self._asked.get("negative_prompt")
+        return asked if self._own is not None and isinstance(asked, str) else None
+
+
+def _settings(used: Mapping[str, Any], usual: _Usual) -> list[str]:
+    said = []
+    steps, guidance = numeric.whole(used.get("steps")), numeric.number(used.get("guidance_scale"))
+    if steps is not None and not usual("steps", value=lambda own: own.steps == steps):
+        said.append(count_of(steps, "step", "steps"))
+    if guidance is not None and not usual(
+        "guidance_scale", value=lambda own: guidance in (own.guidance_scale, own.guidance_scale_weighted)
+    ):
+        said.append(f"CFG {guidance:g}")
+    if (strength := numeric.number(used.get("strength"))) is not None:
+        said.append(f"strength {strength:g}")
+    if isinstance(control := used.get("control"), Mapping) and isinstance(control.get("kind"), str):
+        said.append(f"steered by {plain(control['kind'], 40)}{_scale(control.get('scale'))}")
+    sampler = used.get("sampler")
+    if sampler and not usual("sampler", value=lambda own: own.sampler.casefold() == str(sampler).casefold()):
+        said.append(plain(str(sampler), 40))
+    width, height = numeric.whole(used.get("width")), numeric.whole(used.get("height"))
+    if None not in (width, height) and not usual(
+        "width", "height", "aspect", value=lambda own: (own.width, own.height) == (width, height)
+    ):
+        said.append(f"{width}×{height}")
+    if (negative := usual.negative) is not None:
+        said.append(f"no “{plain(negative, MAX_NEGATIVE)}”" if negative else "no negative prompt")
+    return said
 
 
 def _larger(used: Mapping[str, Any]) -> list[str]:

@@ -28,7 +28,7 @@ def too_much(over: Over) -> str:
         now = f" Up to {over.left} may be asked for now." if over.left else ""
         return f"❌ That would be {count_of(over.asks, *things)}. {limit}.{now}"
     if over.left:
-        now = f"{over.left} of them {'is' if over.left == 1 else 'are'} left now (`--count {over.left}`)"
+        now = f"{over.left} of them {'is' if over.left == 1 else 'are'} left now"
         return f"❌ {limit}; {now}. All {over.asks} are possible in {waiting(over.wait)}."
     return f"❌ {_again(over)} {limit}."
 

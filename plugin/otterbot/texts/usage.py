@@ -65,6 +65,8 @@ def usage_problem(problem: UsageProblem, prefix: str, *, stray: str = "") -> str
             return keys_problem(problem, prefix)
         case code_ if code_.startswith("sweep_"):
             return sweep_problem(problem, prefix)
+        case "conflict" if problem.near == ("sweep",) and problem.flag == "film":
+            return "A sweep comes on one sheet, so its pictures have no films. Please leave out `--film`."
         case "conflict" if problem.near == ("sweep",):
             return f"{code('--' + problem.flag)} says one value, and the sweep several. Please keep one of them."
         case "conflict":
@@ -115,3 +117,14 @@ def overlooked(one: Overlooked) -> str:
             return f"{was}; as a flag it has two dashes: {flag}."
         case "spaced":
             return f"{was}; as a flag it has no space behind its dashes: {flag}."
+
+
+MAX_REST = 200
+"""Characters behind a command that is offered."""
+
+
+def did_you_mean(typed: str, name: str, rest: str, prefix: str) -> str:
+    """``rest``: what stood behind the word ``typed``, which is no command; ``name`` may have been meant."""
+    line = " ".join(f"{name} {rest}".split())
+    meant = command(prefix, line if len(line) <= MAX_REST else f"{name} …")
+    return f"I know no {command(prefix, typed)}. Did you mean {meant}?"

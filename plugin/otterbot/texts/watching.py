@@ -11,4 +11,4 @@ STILL_DRAWN = "That picture is still being drawn, and what is shown of it goes a
 PREVIEW = "👀 Being drawn…"
 """Under what is shown of a picture meanwhile."""
 FILM_OLD_WORKER = "This worker is too old for films; its operator has to update it. Without `--film` it is drawn."
-FILM = "🎞️ How it was drawn"
+FILM = "🎞️ How it was drawn."

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .escape import code, plain
 from .jobs import count_of, paused, plain_sentence
+from .usage import command
 
 if TYPE_CHECKING:
     from ..worker.info import Info, Lease
@@ -47,22 +47,25 @@ def kept_here(number: int) -> str:
     return f"Kept for it in this room: {count_of(number, 'request', 'requests')}."
 
 
-def status(info: Info, *, warnings: Sequence[str], chat: str | None) -> str:
-    """What the worker is and does, each thing in a line; ``chat``: what is said of chat."""
-    lines = [f"- {_activity(info)}", f"- {_card(info)}"]
-    if info.lease is not None and (shared := _lease(info.lease)):
-        lines.append(f"- {shared}")
+def status(info: Info, *, chat: str | None, whole: bool) -> list[str]:
+    """What the worker is and does, each thing in a line; ``chat``: what is said of chat. Not ``whole``: as short as a
+    phone is narrow."""
+    lines = [_activity(info), _card(info)]
+    shared = _lease(info.lease) if info.lease is not None and whole else ""
     waiting = info.queued + info.running
-    lines.append(
-        f"- Queue: {count_of(waiting, 'picture or answer', 'pictures and answers')}" if waiting else "- Queue: empty"
-    )
+    queue = f"Queue: {count_of(waiting, 'picture or answer', 'pictures and answers')}" if waiting else "Queue: empty"
+    lines += [shared, queue] if shared else [queue]
     if chat is not None:
-        lines.append(f"- Chat: {chat}")
-    lines.append(f"- Worker {plain(info.version, 40)}, default model {code(info.default_model)}")
-    if info.notice:
-        lines.append(f"- ⚠️ {plain_sentence(info.notice)}")
-    lines += [f"- ⚠️ {warning}" for warning in warnings]
-    return "\n".join(lines)
+        lines.append(f"Chat: {chat}")
+    if whole:
+        lines.append(f"Worker {plain(info.version, 40)}")
+    lines.append(f"Default model: {code(info.default_model)}")
+    return lines
+
+
+def told_before(number: int, prefix: str) -> str:
+    """In place of warnings that the room has read today."""
+    return f"{count_of(number, 'warning', 'warnings')} as before: {command(prefix, 'status all')}"
 
 
 def _activity(info: Info) -> str:
@@ -83,8 +86,8 @@ def _card(info: Info) -> str:
     gpu = info.gpu
     memory = ""
     if gpu.total_bytes:
-        free = "" if gpu.free_bytes is None else f", {gpu.free_bytes / 2**30:.1f} GiB free"
-        memory = f", {gpu.total_bytes / 2**30:.1f} GiB{free}"
+        whole = f"{gpu.total_bytes / 2**30:.1f} GiB"
+        memory = f", {whole}" if gpu.free_bytes is None else f", {gpu.free_bytes / 2**30:.1f} of {whole} free"
     if gpu.device == "cpu":
         name = f" ({plain(gpu.name, 80)}{memory})" if gpu.name not in ("", "cpu") else ""
         return f"No graphics card; the processor draws{name}"

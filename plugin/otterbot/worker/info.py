@@ -88,6 +88,17 @@ class ModelDefaults(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ModelLimits(Answer):
+    steps_max: int
+    guidance_scale_max: float
+    size_min: int
+    size_max: int
+    size_multiple: int
+    pixels_max: int
+    steps_min: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
 class Model(Answer):
     name: str
     kind: str = "image"
@@ -96,7 +107,12 @@ class Model(Answer):
     available: bool = True
     default: bool = False
     defaults: ModelDefaults | None = None
+    limits: ModelLimits | None = None
     licence: str = ""
+    family: str | None = None
+    samplers: tuple[str, ...] = ()
+    ignores: tuple[str, ...] = ()
+    """What it cannot do, in words."""
     problem: str | None = None
     """Why its files cannot be used, as a sentence."""
     here: bool = True
@@ -113,6 +129,8 @@ class Lora(Answer):
 
     name: str
     kind: str = "lora"
+    family: str | None = None
+    """Of the models that it is for."""
     triggers: tuple[str, ...] = ()
     problem: str | None = None
     """Why it cannot be used."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import re
 import time
 from dataclasses import replace
 from typing import Any
@@ -212,7 +213,7 @@ async def test_what_the_instance_allows(rig: Rig) -> None:
 async def test_a_cfg_for_weights_is_listed(rig: Rig) -> None:
     rig.worker.catalogue = copy.deepcopy(CATALOGUE)
     rig.worker.catalogue["models"][0]["defaults"]["guidance_scale_weighted"] = 14.0
-    assert "CFG 12 or 14 with weights" in await rig.answer("!models")
+    assert "CFG 12 (14 with weights)" in await rig.answer("!models ssd-1b")
     assert "guidance_scale" not in await rig.drawn("!draw (otter)++")
     assert (await rig.drawn("!draw (otter)++ --cfg 7.5"))["guidance_scale"] == 7.5
     used = {**USED, "prompt": "(otter)++", "guidance_scale": "14.0"}
@@ -258,8 +259,9 @@ async def test_a_model_whose_file_is_broken(rig: Rig) -> None:
     problem = "The file half_*one*.safetensors is not complete: it holds no decoder (VAE)."
     broken = {"name": "half", "kind": "image", "about": "", "available": False, "default": False, "problem": problem}
     rig.worker.catalogue = {**rig.worker.catalogue, "models": [*rig.worker.catalogue["models"], broken]}
-    said = next(line for line in (await rig.answer("!models")).splitlines() if "half" in line)
-    assert said.startswith("- `half` [cannot be used]: The file half\\_\\*one\\*")
+    assert "2 cannot be used: `!models all`" in await rig.answer("!models"), "sd15 has no files"
+    said = next(line for line in (await rig.answer("!models all")).splitlines() if "half" in line)
+    assert said.startswith("- `half`: The file half\\_\\*one\\*")
     for answer in (said, await rig.answer("!model half", sender=MOD)):
         assert "it holds no decoder (VAE)." in answer.replace("\\", "")
 
@@ -276,17 +278,66 @@ async def test_models_says_what_is_not_here(rig: Rig) -> None:
         model("of-an-old-worker"),
     ]
     rig.worker.catalogue = {**rig.worker.catalogue, "models": [*rig.worker.catalogue["models"], *added]}
-    lines = (await rig.answer("!models")).splitlines()
+    short = await rig.answer("!models")
+    assert "1 more can be downloaded, 3 cannot be used: `!models all`." in short
+    assert "`present` · Nice" in short
+    lines = (await rig.answer("!models all")).splitlines()
     said = {line.split("`")[1]: line for line in lines if line.startswith("- `")}
-    assert "[not on the worker yet: the first picture downloads about 4.5 GB]: Nice" in said["fetched"]
-    assert "[not on the worker, which may not download it (about 6.9 GB)]" in said["barred"]
-    assert "[not on the worker, which may not download it]" in said["lost"]
-    assert "[" not in said["present"] + said["of-an-old-worker"]
+    assert said["fetched"] == "- `fetched` 4.5 GB to download · Nice"
+    assert said["barred"] == "- `barred` may not be downloaded · Nice"
+    assert said["present"] == "- `present` · Nice"
+    assert said["of-an-old-worker"] == "- `of-an-old-worker` · Nice"
+    assert "downloads about 4.5 GB, about 6 min at 100 Mbit/s" in await rig.answer("!models Fetched")
+    assert "which may not download it (about 6.9 GB)" in await rig.answer("!models barred")
+    assert "which may not download it\n" in await rig.answer("!models lost")
+    assert "about 6 min at 100 Mbit/s." in await rig.answer("!model fetched", sender=MOD)
+
+
+async def test_models_fits_a_phone_and_one_is_told_in_full(rig: Rig) -> None:
+    first = CATALOGUE["models"][0]
+    many = [
+        {**first, "name": f"model-{number:02}", "default": False, "about": "Rather good at some things, and at others."}
+        for number in range(14)
+    ]
+    rig.worker.catalogue = {**CATALOGUE, "models": [*many, *CATALOGUE["models"]]}
+    lines = (await rig.answer("!models")).splitlines()
+    listed = [line for line in lines if line.startswith("- ")]
+    assert listed[0] == "- `ssd-1b` **draws here** · All\\-round"
+    assert len(listed) == 10
+    assert "6 more here, 1 cannot be used: `!models all`." in lines
+    for line in lines:
+        assert len(re.sub(r"[*`\\]", "", line)) <= 47, "a bullet before it is no character"
+    rig.worker.catalogue = {
+        **CATALOGUE,
+        "models": [{**first, "family": "sdxl", "samplers": ["UniPC"], "ignores": ["text"], "licence": "Apache-2.0"}],
+    }
+    rig.services.worker._models = None
+    rig.worker.loras = [
+        {"kind": "lora", "name": "fits", "family": "sdxl"},
+        {"kind": "lora", "name": "other", "family": "sd"},
+        {"kind": "embedding", "name": "word", "family": "sdxl"},
+    ]
+    said = await rig.answer("!models SSD-1B")
+    for line in (
+        "`ssd-1b`: All\\-round\\.",
+        "- It is on the worker",
+        "- If nobody says otherwise: 768×768, 30 steps, CFG 12, UniPC",
+        "- Negative prompt: ugly",
+        "- It takes sides from 256 to 1536 in multiples of 8, up to 1.57 megapixels; 1 to 100 steps; CFG up to 20",
+        "- Samplers: UniPC",
+        "- It does not do: text",
+        "- LoRAs that fit: `fits`",
+        "- Embeddings that fit: `word`",
+        "- Licence: Apache\\-2\\.0",
+    ):
+        assert line in said.splitlines()
+    assert "Did you mean `ssd-1b`" in await rig.answer("!models ssd-1c")
 
 
 async def test_models_lists_loras_and_embeddings(rig: Rig) -> None:
     before = await rig.answer("!models")
     assert "LoRA" not in before
+    assert await rig.answer("!models loras") == "The worker has no LoRAs and no embeddings."
     rig.worker.loras = [
         {"kind": "lora", "name": "penguin", "triggers": ["a *penguin*"], "size": 1, "family": "sd"},
         {"kind": "lora", "name": "plain", "triggers": [], "size": 1},
@@ -294,13 +345,14 @@ async def test_models_lists_loras_and_embeddings(rig: Rig) -> None:
         {"kind": "embedding", "name": "furball", "triggers": ["furball"]},
         {"kind": "embedding", "name": "learned_embeds", "triggers": ["<cat-toy>", "learned_embeds"]},
     ]
-    said = await rig.answer("!models")
+    assert "3 LoRAs, 2 embeddings: `!models loras`." in await rig.answer("!models")
+    said = await rig.answer("!models loras")
     assert "LoRAs, as `<lora:NAME:0.8>` among the words: `penguin` (a \\*penguin\\*), `plain`." in said
     assert "Embeddings, by name: `furball`, `learned_embeds` (\\<cat\\-toy\\>)." in said
-    assert "\n\nCannot be used: `cut` is cut off.\n" in said
+    assert said.endswith("\n\nCannot be used: `cut` is cut off.")
     bad = [{"kind": "lora", "name": f"b`{number}", "problem": f"is *bad*\n@room {'x' * 999}"} for number in range(7)]
     rig.worker.loras = bad
-    said = await rig.answer("!models")
+    said = await rig.answer("!models loras")
     line = next(line for line in said.splitlines() if line.startswith("Cannot be used: "))
     assert line.startswith("Cannot be used: `b'0` is \\*bad\\* \\@room xxx")
     assert line.endswith("; and 2 more.")
@@ -308,7 +360,7 @@ async def test_models_lists_loras_and_embeddings(rig: Rig) -> None:
     assert len(line) < 1000
     assert "LoRAs, as" not in said
     rig.worker.loras = [{"kind": "lora", "name": f"n{number}"} for number in range(40)]
-    assert "`n29` and 10 more." in await rig.answer("!models")
+    assert "`n29` and 10 more." in await rig.answer("!models loras")
     rig.worker.loras = None
     assert await rig.answer("!models") == before
 
@@ -679,7 +731,7 @@ async def test_cancel_all(rig: Rig) -> None:
 
 async def test_status(rig: Rig) -> None:
     said = await rig.answer("!status")
-    for word in ("Ready", "GTX 1070", "8.0 GiB", "3.0 GiB free", "Queue: empty", "`llama3.2:3b`", "`ssd-1b`"):
+    for word in ("Ready", "GTX 1070", "3.0 of 8.0 GiB free", "Queue: empty", "`llama3.2:3b`", "`ssd-1b`"):
         assert word in said
     rig.worker.info |= {
         "pause": {"paused": True, "until": time.time() + 3600}, "notice": "Pictures come from otter-mini, because *x*.",
@@ -722,11 +774,36 @@ LEASES: list[tuple[dict[str, Any] | None, str | None]] = [
 @pytest.mark.parametrize(("lease", "line"), LEASES)
 async def test_status_says_who_has_the_card(rig: Rig, lease: dict[str, Any] | None, line: str | None) -> None:
     rig.worker.info |= {"lease": lease}
-    said = (await rig.answer("!status")).splitlines()
+    assert "On the card" not in await rig.answer("!status"), "too long for a phone"
+    said = (await rig.answer("!status all")).splitlines()
     if line is None:
         assert not any("On the card" in one or "take turns" in one for one in said)
     else:
         assert line in said
+
+
+async def test_a_warning_is_said_once_a_day_in_a_room(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.services.warnings.append("The disk is nearly full.")
+    rig.worker.info |= {"notice": "Pictures come from otter-mini."}
+    first = await rig.answer("!status")
+    for word in ("⚠️ The disk is nearly full.", "⚠️ Pictures come from otter\\-mini\\."):
+        assert word in first
+    second = await rig.answer("!status")
+    assert "⚠️" not in second
+    assert "2 warnings as before: `!status all`" in second
+    for line in second.splitlines():
+        assert len(re.sub(r"[*`\\]", "", line)) <= 47, "as wide as a phone"
+    assert "⚠️ The disk is nearly full." in await rig.answer("!status all")
+    assert "⚠️ The disk is nearly full." in await rig.answer("!status", room="!other:test"), "other rooms read it, too"
+    rig.services.warnings.append("Something new.")
+    assert "⚠️ Something new." in await rig.answer("!status")
+    await rig.services.store.move_row("UPDATE told SET at = at - $1 RETURNING what", 90_000.0)
+    assert await rig.answer("!status") == first.rstrip() + "\n- ⚠️ Something new."
+    await rig.worker.stop()
+    rig.services.worker._info = None
+    said = await rig.answer("!status")
+    assert said.startswith(texts.WORKER_OFF)
+    assert "warnings as before" in said
 
 
 @pytest.mark.parametrize("ahead", [-7200.0, 7200.0])

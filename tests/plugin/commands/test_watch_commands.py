@@ -47,6 +47,20 @@ async def test_what_is_asked_of_the_worker(rig: Rig) -> None:
     assert "film" not in await rig.drawn("!vary"), "nobody asked for one of these"
 
 
+async def test_pictures_with_films_come_one_by_one(rig: Rig) -> None:
+    """Each film follows its own picture, so that one has to stand in the room: not on a contact sheet."""
+    body = await rig.drawn("!draw otter --film --count 4")
+    assert (body["film"], body["count"], body.get("sheet")) == (True, 4, None)
+
+
+@pytest.mark.parametrize("line", ["!draw otter --sweep cfg=4..6 --film", "!draw otter --film --sweep cfg=4..6"])
+async def test_no_films_of_a_sweep_which_comes_on_one_sheet(rig: Rig, line: str) -> None:
+    assert await rig.answer(line) == (
+        "A sweep comes on one sheet, so its pictures have no films. Please leave out `--film`."
+    )
+    assert rig.open == []
+
+
 async def test_a_room_that_watches(rig: Rig) -> None:
     assert "Shown while they are drawn" in await rig.answer("!settings watch")
     assert await rig.answer("!settings watch on", MOD) == texts.WATCH_ON

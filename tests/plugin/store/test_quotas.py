@@ -64,7 +64,7 @@ def test_what_is_said() -> None:
         texts.too_much(
             Over(quota=DAILY, asks=4, left=2, wait=61 * 60)
         ): "❌ For one person the limit is 10 pictures in "
-        "24 hours; 2 of them are left now (`--count 2`). All 4 are possible in 1 h 1 min.",
+        "24 hours; 2 of them are left now. All 4 are possible in 1 h 1 min.",
         texts.too_much(
             Over(quota=DAILY, asks=11, left=3, wait=None)
         ): "❌ That would be 11 pictures. For one person the "

@@ -19,6 +19,7 @@ from otterbot.commands.services import Services
 from otterbot.config import Values
 from otterbot.errors import AnswerLost, RateLimited, Unanswered
 from otterbot.language.message import Message, from_raw
+from otterbot.store.room_store import told_as
 from otterbot.store.rows import Request, key_of
 from otterbot.store.store import Commit
 from otterbot.worker.client import Address
@@ -69,6 +70,7 @@ class Rig:
                     setting=setting,
                     style=outcome.style,
                     unstyle=outcome.unstyle,
+                    told=[told_as(warning) for warning in outcome.told],
                 )
             )
             if request is not None:

@@ -1,4 +1,4 @@
-"""What comes from the rooms, on a rig: the real way in, with three commands at its end."""
+"""What comes from the rooms, on a rig: the real way in, with four commands at its end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from homeserver_double import ROOM
 
 from otterbot.bot.parts import build_inbox
-from otterbot.commands.outcome import NewRequest, Outcome, say
+from otterbot.commands.outcome import NewRequest, Outcome, refuse, say
 from otterbot.language.message import Message
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Listening:
-    """Events on a rig, with a command of three words: draw, say, fail. Reactions are what they are."""
+    """Events on a rig, with a command of four words: draw, say, refuse, fail. Reactions are what they are."""
 
     def __init__(self, rig: Rig) -> None:
         self.rig = rig
@@ -36,7 +36,7 @@ class Listening:
             return Outcome(request=NewRequest(kind="image", body=body, asked={"prompt": message.body[6:]}))
         if word == "fail":
             raise RuntimeError(message.body)
-        return say(message.body)
+        return refuse(message.body) if word == "refuse" else say(message.body)
 
     @property
     def joined(self) -> list[str]:

@@ -13,7 +13,7 @@ from maubot.matrix import parse_formatted
 
 from otterbot import texts
 from otterbot.errors import FieldProblem, WorkerRefused
-from otterbot.worker.info import Pause
+from otterbot.worker.info import ModelDefaults, Pause
 from otterbot.worker.jobs import Failure, Job
 
 HOSTILE = (
@@ -125,6 +125,15 @@ async def test_captions() -> None:
     assert body.splitlines()[-1] == "ssd-1b · seed 42 · 30 steps · CFG 12 · DPM++ 2M · 768×512 · 31 s"
     assert "otter, **hat**" in body
     assert "<b>" not in page.replace("&lt;b&gt;", "")
+    own = ModelDefaults(steps=30, guidance_scale=12.0, width=768, height=768, sampler="DPM++ 2M")
+    assert texts.summary({"used": used, "took": 31.4}, own) == r"ssd\-1b · seed 42 · 768×512", (
+        "what is usual is not said"
+    )
+    asked = {"steps": 30, "negative_prompt": "blurry"}
+    assert texts.summary({"used": used, "asked": asked}, own).endswith("seed 42 · 30 steps · 768×512 · no “blurry”")
+    assert texts.summary({"used": {**used, "guidance_scale": 3}}, own).endswith("seed 42 · CFG 3 · 768×512")
+    assert texts.summary({"used": used, "asked": {"negative_prompt": ""}}, own).endswith("768×512 · no negative prompt")
+    assert texts.summary({"used": used, "asked": [7]}, own) == texts.summary({"used": used}, own)
     assert len(texts.caption("x" * 4000, {"used": used})) < 1200
     for broken in ({}, {"used": 5}, {"used": {"model": ["x"], "steps": "many"}, "took": "long"}):
         texts.caption("otter", broken)

@@ -20,6 +20,7 @@ from PIL import Image
 from otterbot_worker.archive import Archive, ArchiveSettings, Known, Stored, durable, files, pictures
 from otterbot_worker.archive.reading import read_record
 from otterbot_worker.errors import JobFailed
+from otterbot_worker.schemas.resolved import UsedWords
 
 CREATED = time.mktime((2024, 1, 21, 13, 20, 50, 0, 0, -1))
 
@@ -100,6 +101,11 @@ async def test_prompts_in_any_script_come_back(archive: Archive) -> None:
     stored = await put(archive, record=record(prompt=prompt))
     assert read_record(archive.path(stored.relpath))["used"]["prompt"] == prompt
     assert stored.filename == "oregon_20240121132050.png"
+
+
+async def test_a_style_does_not_name_the_file(archive: Archive) -> None:
+    around = record(prompt="loose watercolor of otter", styled=UsedWords(prompt="otter", negative_prompt=""))
+    assert (await put(archive, record=around)).filename == "otter_20240121132050.png"
 
 
 async def test_names_are_unique_also_beside_a_crash(archive: Archive) -> None:

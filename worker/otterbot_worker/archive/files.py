@@ -32,7 +32,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal, TypeVar
 
 from .. import privacy, space
-from ..schemas.records import Record
+from ..schemas.records import Record, Used
 from . import durable, films, metadata, names, pictures, retention, sheets
 from .stored import Stored, stored
 
@@ -177,8 +177,7 @@ class Archive:
         folder = self.root / names.folder(when)
         new_folder = not folder.exists()
         folder.mkdir(mode=0o700, exist_ok=True)
-        said = record.used.expansion.prompt if record.used.expansion is not None else record.used.prompt
-        stem = names.stem(theme, said, when)
+        stem = names.stem(theme, _asked_for(record.used), when)
         target, temporary = durable.reserve(folder, stem, self._given)
         try:
             notes = metadata.sidecar(
@@ -303,6 +302,14 @@ class Archive:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.wrap_future(self._thread.submit(work))
+
+
+def _asked_for(used: Used) -> str:
+    """The words that say what a picture is of: a person's own, before a language model and styles put others around
+    them."""
+    if used.expansion is not None:
+        return used.expansion.prompt
+    return used.prompt if used.styled is None else used.styled.prompt
 
 
 def _film(frames: films.Frames, scratch: Path, width: int, height: int) -> films.Film | None:
