@@ -24,8 +24,8 @@ async def test_every_picture_comes_though_the_homeserver_says_429(lab: Lab) -> N
     """Twelve pictures are more than the burst; the homeserver's refusals are obeyed and nothing is lost."""
     room = await lab.room(encrypted=True)
     mark = lab.user.mark()
-    first = await lab.user.send(room, f"!draw otter --seed 100 {QUICK} --count 6")
-    second = await lab.user.send(room, f"!draw badger --seed 200 {QUICK} --count 6")
+    first = await lab.user.send(room, f"!draw otter --seed 100 {QUICK} --count 6 --separate")
+    second = await lab.user.send(room, f"!draw badger --seed 200 {QUICK} --count 6 --separate")
     await lab.user.wait_all(lab.from_bot(room, msgtype="m.image"), 12, mark, timeout=120)
     pictures = await lab.pictures(room)
     seeds = sorted(picture.seed for picture in pictures)
@@ -71,6 +71,6 @@ async def test_what_an_operator_does_against_it(lab: Lab) -> None:
     await lab.synapse.lift_limits(lab.bot, operator)
     room = await lab.room()
     mark = lab.user.mark()
-    asked = await lab.user.send(room, f"!draw otter {QUICK} --count 8")
+    asked = await lab.user.send(room, f"!draw otter {QUICK} --count 8 --separate")
     await lab.user.wait_all(lab.reply_to(asked, msgtype="m.image"), 8, mark, timeout=60)
     await lab.user.wait_for(lab.reaction(asked, "✅"), mark, timeout=10)

@@ -105,8 +105,6 @@ async def test_a_film_of_how_it_was_drawn(lab: Lab, room: str, encrypted: bool) 
     assert again.record["used"]["seed"] == 3, "a reply to a film is about its picture"
     await lab.user.wait_for(lab.reaction(asked, "✅"), mark, timeout=30)
     assert not [event for event in lab.user.events[mark:] if "film_of" in event.own], "nobody asked for one of this"
-    await lab.user.react(room, picture.event_id, "❌")
-    await lab.user.wait_for(lambda event: event.redacts == film.event_id, mark, timeout=30)
 
 
 async def test_no_film_of_an_upscaled_picture(lab: Lab) -> None:

@@ -5,9 +5,11 @@ A homeserver keeps the edits of what was redacted, so every edit is redacted as 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..errors import MatrixRefused
 from ..requests.completion import unsend, unsend_copy
-from ..store.part_names import COPY, FINAL, IN_ROOM, PICTURE, PLACEHOLDER, PartName
+from ..store.part_names import COPY, FINAL, IN_ROOM, PLACEHOLDER, PartName
 from ..store.rows import Kind, Part, PartState, Rank, copy_key
 from .outcome import Outcome
 from .posted_picture import picture_in
@@ -55,8 +57,11 @@ async def delete_picture(services: Services, reacted: Reacted) -> Outcome | None
     )
     edits = await _edits(services, picture.room_id, picture.event_id)
     parts = [message, *(_edit(picture.key, picture.room_id, one) for one in edits)]
-    if picture.part.family != PICTURE:
+    if not picture.part.shows:
         return Outcome(parts=tuple(parts))
+    film = await services.store.part(picture.key, PartName.film(picture.part.number))
+    if film is not None and film.state is PartState.SENT and film.room_id == picture.room_id:
+        parts.append(replace(message, part=film.part.unsend(), content={"redacts": film.event_id}))
     copy = await services.store.part(copy_key(str(services.client.mxid), picture.event_id), COPY)
     if copy is not None and copy.state not in (PartState.FAILED, PartState.DROPPED):
         parts.append(unsend_copy(copy))

@@ -72,6 +72,15 @@ async def test_who_may_delete_a_picture(listening: Listening, rig: Rig, sender: 
         assert (taken_out(rig), rig.worker_server.deleted) == ([], [])
 
 
+async def test_how_it_was_drawn_is_deleted_with_it(listening: Listening, rig: Rig) -> None:
+    request = await rig.ask(body={"film": True, "count": 2}, sender=ANNA)
+    await rig.done(request)
+    parts = await rig.store.parts_of(request.key)
+    events = {str(name): part.event_id for name, part in parts.items()}
+    await listening.sync(react(rig, str(events["picture/1"]), "❌", ANNA))
+    await until(rig, lambda: set(taken_out(rig)) == {events["picture/1"], events["film/1"]})
+
+
 async def test_only_that_one_and_its_edits(listening: Listening, rig: Rig) -> None:
     await drawn(rig, body={"count": 3})
     first, second, third = (event["event_id"] for event in rig.server.pictures(ROOM))
