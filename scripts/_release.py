@@ -70,7 +70,9 @@ def sections(text: str) -> list[Section]:
     for part in re.split(r"^(?=## )", text, flags=re.MULTILINE)[1:]:
         heading = HEADING.fullmatch(part.splitlines()[0].strip())
         if heading is None:
-            raise Refused(f"CHANGELOG.md: {part.splitlines()[0]!r} is no heading of a version, as ## [0.1.0] - 2026-12-01")
+            raise Refused(
+                f"CHANGELOG.md: {part.splitlines()[0]!r} is no heading of a version, as ## [0.1.0] - 2026-12-01"
+            )
         says = len(re.findall(r"^- \S", part, re.MULTILINE))
         found.append(Section(name=heading["name"], date=heading["date"], says=says))
     return found
@@ -147,7 +149,9 @@ def build(source: Path, out: Path, version: str, maubot: str) -> list[Path]:
     with tarfile.open(sdist) as archive:
         archive.extractall(unpacked, filter="data")
     wheel = call(
-        [*hatch, "-t", "wheel"], unpacked / f"otterbot_worker-{version}", out / f"otterbot_worker-{version}-py3-none-any.whl"
+        [*hatch, "-t", "wheel"],
+        unpacked / f"otterbot_worker-{version}",
+        out / f"otterbot_worker-{version}-py3-none-any.whl",
     )
     plugin = out / f"org.otterbot-v{version}.mbp"
     call([maubot, "-m", "maubot.cli", "build", str(source), "-o", str(plugin)], source, plugin)
