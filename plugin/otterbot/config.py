@@ -21,6 +21,7 @@ from .config_checks import (
     allowed_patterns,
     at_most,
     auto_or_off,
+    batch,
     flag,
     ignored_patterns,
     local_path,
@@ -71,6 +72,9 @@ class DrawValues:
     count: int = key(1, natural(1, 8))
     safe: bool = key(False, flag)
     """Whether a safety checker looks at every picture, in rooms that have not chosen."""
+    batch: str = key("auto", batch)
+    """How several pictures of one request come, in rooms that have not chosen: ``auto`` (on one sheet from three on),
+    ``sheet``, ``separate``."""
     expand: bool = key(False, flag)
     """Whether a language model writes the prompts of pictures, in rooms that have not chosen."""
     watch: bool = key(False, flag)

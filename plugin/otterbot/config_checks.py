@@ -67,6 +67,15 @@ def auto_or_off(value: Any) -> str:
     return word.strip().lower()
 
 
+BATCHES = ("auto", "sheet", "separate")
+
+
+def batch(value: Any) -> str:
+    if not isinstance(value, str) or value.strip().lower() not in BATCHES:
+        raise ValueError("auto, sheet or separate")
+    return value.strip().lower()
+
+
 def offer(value: Any) -> tuple[str, ...]:
     """The reactions that the bot puts under its pictures, as they are sent."""
     known = " ".join(OFFERED.values())

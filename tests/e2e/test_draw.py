@@ -104,7 +104,7 @@ async def test_in_a_thread(lab: Lab, room: str) -> None:
 
 
 async def test_several_come_one_by_one_with_seeds_that_count_up(lab: Lab, room: str) -> None:
-    pictures = await lab.draw(room, "!draw otter --steps 4 --seed 4294967295 --count 3", count=3)
+    pictures = await lab.draw(room, "!draw otter --steps 4 --seed 4294967295 --count 3 --separate", count=3)
     assert [picture.record["used"]["seed"] for picture in pictures] == [4294967295, 0, 1]
     assert len({picture.own["part"] for picture in pictures}) == 3
     assert len({await lab.user.image_bytes(picture) for picture in pictures}) == 3

@@ -356,7 +356,7 @@ async def test_maubot_dies_before_the_worker_hears_that_it_was_delivered(lab: La
 
 
 async def test_several_pictures_when_maubot_dies_between_them(lab: Lab, room: str) -> None:
-    asked = await ask(lab, room, f"{QUICK} --count 3")
+    asked = await ask(lab, room, f"{QUICK} --count 3 --separate")
     with asked.send_held_after() as held:
         await held.reached()
         await asked.stored()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -22,8 +24,8 @@ async def test_every_picture_comes_though_the_homeserver_says_429(lab: Lab) -> N
     """Twelve pictures are more than the burst; the homeserver's refusals are obeyed and nothing is lost."""
     room = await lab.room(encrypted=True)
     mark = lab.user.mark()
-    first = await lab.user.send(room, f"!draw otter --seed 100 {QUICK} --count 6")
-    second = await lab.user.send(room, f"!draw badger --seed 200 {QUICK} --count 6")
+    first = await lab.user.send(room, f"!draw otter --seed 100 {QUICK} --count 6 --separate")
+    second = await lab.user.send(room, f"!draw badger --seed 200 {QUICK} --count 6 --separate")
     await lab.user.wait_all(lab.from_bot(room, msgtype="m.image"), 12, mark, timeout=120)
     pictures = await lab.pictures(room)
     seeds = sorted(picture.seed for picture in pictures)
@@ -33,11 +35,42 @@ async def test_every_picture_comes_though_the_homeserver_says_429(lab: Lab) -> N
     assert len(sends) < 60, "refusals are waited out, not hammered at"
 
 
+async def test_twenty_reactions_within_a_second(lab: Lab) -> None:
+    """Two people press five emoji each on two pictures: three of them are the same one, and 👍 means nothing."""
+    operator = await lab.synapse.register("second-operator", admin=True)
+    for person in (lab.user.id, lab.admin.id):
+        await lab.synapse.lift_limits(person, operator)  # what is limited is the bot
+    await lab.configure(reactions={"offer": "🔁 🎲"})
+    room = await lab.room(encrypted=True)
+    pictures = await lab.draw(room, f"!draw otter --seed 300 {QUICK} --size 96x96 --count 2", count=2, timeout=120)
+    mark, began = lab.user.mark(), time.monotonic()
+    await asyncio.gather(
+        *(
+            person.react(room, picture.event_id, emoji)
+            for picture in pictures
+            for person in (lab.user, lab.admin)
+            for emoji in ("🔁", "🔁\ufe0f", "🔄", "👍", "⬆️")
+        )
+    )
+    assert time.monotonic() - began < 1.0
+    wanted = {picture.event_id: lab.reply_to(picture.event_id, msgtype="m.image") for picture in pictures}
+    is_result = lambda event: any(same(event) for same in wanted.values())  # noqa: E731
+    found = await lab.user.wait_all(is_result, 8, mark, timeout=180)
+    for target in wanted:
+        said = [(event.body.splitlines()[-1]) for event in found if event.replies_to == target]
+        assert sorted(said) == sorted(
+            f"{emoji} for {name}" for emoji in ("🔁", "⬆️") for name in ("member", "moderator")
+        )
+    await lab.user.never(is_result, mark + len(lab.user.events[mark:]), within=2.0)
+    jobs = (await lab.worker.api("GET", "/v1/jobs"))["jobs"]
+    assert not [job for job in jobs if job["owner"] == lab.bot], "its own reactions lead to nothing"
+
+
 async def test_what_an_operator_does_against_it(lab: Lab) -> None:
     operator = await lab.synapse.register("operator", admin=True)
     await lab.synapse.lift_limits(lab.bot, operator)
     room = await lab.room()
     mark = lab.user.mark()
-    asked = await lab.user.send(room, f"!draw otter {QUICK} --count 8")
+    asked = await lab.user.send(room, f"!draw otter {QUICK} --count 8 --separate")
     await lab.user.wait_all(lab.reply_to(asked, msgtype="m.image"), 8, mark, timeout=60)
     await lab.user.wait_for(lab.reaction(asked, "✅"), mark, timeout=10)

@@ -1,8 +1,30 @@
-"""Sweeps: what is refused before anything is drawn."""
+"""One labelled sheet over a setting or two: what comes, what is refused at once, what a restart leaves."""
 
 from __future__ import annotations
 
 from lab import Lab
+
+from .conftest import QUICK
+
+
+async def test_a_sheet_over_two_settings_and_its_fields(lab: Lab, room: str) -> None:
+    (first,) = await lab.draw(room, f"!draw otter, (cowboy hat)++ {QUICK}")
+    seed = first.record["used"]["seed"]
+    (sheet,) = await lab.draw(room, '!sweep cfg 2,6 words "cowboy hat|crown"', reply=first.event_id)
+    assert sheet.own["sheet"]["columns"] == 2
+    assert f"seed {seed}" in sheet.body
+    assert "across" in sheet.body
+    (crown,) = await lab.draw(room, "B2", reply=sheet.event_id)
+    used = crown.record["used"]
+    assert (used["prompt"], float(used["guidance_scale"]), used["seed"]) == ("otter, (crown)++", 6.0, seed)
+    (more,) = await lab.draw(room, "!again A2 --steps 3", reply=sheet.event_id)
+    used = more.record["used"]
+    assert (used["prompt"], float(used["guidance_scale"]), used["steps"]) == ("otter, (crown)++", 2.0, 3)
+    (anew,) = await lab.draw(room, "!again", reply=sheet.event_id)
+    assert anew.own["sheet"]["columns"] == 2
+    assert f"seed {seed}" not in anew.body
+    (field,) = await lab.draw(room, "B1", reply=anew.event_id)
+    assert (field.record["used"]["prompt"], field.record["used"]["seed"] != seed) == ("otter, (cowboy hat)++", True)
 
 
 async def test_what_cannot_be_swept_is_said_before_anything_is_drawn(lab: Lab, room: str) -> None:
@@ -15,3 +37,15 @@ async def test_what_cannot_be_swept_is_said_before_anything_is_drawn(lab: Lab, r
         said = await lab.answer(room, line)
         assert part.replace("`", "") in said.body.replace("`", ""), said.body
     assert not await lab.pictures(room)
+
+
+async def test_a_restart_of_the_worker_in_the_middle(lab: Lab, room: str) -> None:
+    mark = lab.user.mark()
+    asked = await lab.user.send(room, "!draw slow otter --sweep cfg=1,3,5 --steps 40")
+    await lab.user.wait_for(lab.reaction(asked, "⏳"), mark)
+    await lab.worker.restart(hard=True)
+    sheet = await lab.user.wait_for(lab.reply_to(asked, msgtype="m.image"), mark, 90)
+    assert len(sheet.own["sheet"]["fields"]) == 3
+    (last,) = await lab.draw(room, "3", reply=sheet.event_id)
+    assert float(last.record["used"]["guidance_scale"]) == 5.0
+    assert len(await lab.pictures(room)) == 2

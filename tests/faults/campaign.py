@@ -93,7 +93,7 @@ class Round:
         if place.encrypted and dice.random() < 0.2:
             user.nio.invalidate_outbound_session(place.id)  # as clients do now and then: the bot gets a new key
         seed, count = dice.randrange(10**6), dice.choice((1, 1, 1, 2))
-        flags = f"--steps {dice.choice((1, 2, 8))} --seed {seed} --count {count}"
+        flags = f"--steps {dice.choice((1, 2, 8))} --seed {seed} --count {count} --separate"
         line, seeds = (f"!draw otter {flags}", range(seed, seed + count)) if what != "ask" else ("!queue", range(0))
         at, deaf, room = time.monotonic(), place.deaf, place.id
         event_id = await user.send(room, line)

@@ -65,6 +65,7 @@ OTHER: dict[str, Any] = {
     "draw.style": ["watercolor", "backlit"],
     "draw.count": 2,
     "draw.safe": True,
+    "draw.batch": "sheet",
     "draw.expand": True,
     "draw.watch": True,
     "limits.count": 4,

@@ -50,7 +50,7 @@ from ..requests.gallery import Gallery
 from ..requests.images import Pictures
 from ..requests.input_images import Starts
 from ..requests.part_events import PartNews
-from ..store.part_names import CHAT, COPIES, DESCRIBED, FILM, PICTURE, PREVIEW
+from ..store.part_names import CHAT, COPIES, DESCRIBED, FILM, PICTURE, PREVIEW, SHEET
 from ..store.recovery_keys import RecoveryKeys
 from ..store.store import Store
 from ..worker.client import Address, WorkerClient
@@ -204,6 +204,7 @@ async def build(around: Surroundings) -> Parts:
         Sender(store, links.http, links.encryption),
         builders={
             PICTURE: pictures.build,
+            SHEET: pictures.build,
             FILM: pictures.films.build,
             PREVIEW: pictures.watching.build,
             CHAT: chats.build,

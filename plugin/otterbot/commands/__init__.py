@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ..language.message import SPEECH, Message
 from .chat import plain_text
+from .choose import chosen
 from .describe import draw_chosen
 from .near_misses import near_miss
 from .outcome import Outcome
@@ -27,6 +28,7 @@ async def handle(services: Services, message: Message) -> Outcome | None:
         return await BY_NAME[intent.name].run(services, message, intent)
     return (
         await draw_chosen(services, message)
+        or await chosen(services, message)
         or await near_miss(services, message)
         or await plain_text(services, message)
     )

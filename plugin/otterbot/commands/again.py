@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from ..language.arguments import Intent, changes_and_flags
 from ..language.message import Message
-from .again_request import again
+from .again_request import again, whole
+from .choose import behind
 from .command import Command
-from .outcome import Outcome
+from .outcome import Outcome, Unusable, refuse
 from .picture_request import once_more
 from .services import Services
 
 
 async def draw_again(services: Services, message: Message, intent: Intent) -> Outcome:
-    return AGAIN.refuse(services, intent) or await once_more(services, message, intent, again)
+    try:
+        intent, field = await behind(services, message, intent, AGAIN)
+    except Unusable as refusal:
+        return refuse(str(refusal))
+    refused = AGAIN.refuse(services, intent)
+    return refused or await once_more(services, message, intent, again, field=field, whole=whole)
 
 
 AGAIN = Command(

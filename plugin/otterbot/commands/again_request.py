@@ -18,7 +18,7 @@ from .drawn_words import Templates, as_drawn, drawn_anew, read_templates
 from .other_words import other_words
 from .outcome import NewRequest, Unusable
 from .recorded_settings import Written, read_expansion, read_settings
-from .swept import sweeps_over
+from .swept import read_swept, sweeps_over, swept_anew
 
 VARIATION = 0.2
 """The variation strength of `vary`: the layout stays, small things change."""
@@ -133,6 +133,31 @@ def _drawn(
     if negative is None and not _same_model(typed, used):
         chance = replace(chance, negative_prompt=None)
     return used, replace(before, prompt=None, negative_prompt=negative), chance
+
+
+def whole(
+    typed: DrawOptions,
+    record: Mapping[str, Any],
+    around: Circumstances,
+    *,
+    fields: int,
+    sweep: Any = None,
+    new_seed: int,
+    **how: Any,
+) -> NewRequest:
+    """All pictures of a sheet once more: as many, and variations of the same picture where they were that, or the same
+    sweep.
+
+    ``record``: of the first one; ``sweep``: what its message says of that. Raises :class:`Unusable`.
+    """
+    if (swept := read_swept(sweep)) is not None and typed.sweep is None:
+        typed = swept_anew(typed, swept, new_seed=new_seed, prefix=around.values.prefix)
+        return again(typed, record, around, new_seed=new_seed, **how)
+    used = read_settings(record.get("used"))
+    if used is not None and used.variation is not None and typed.variation is None and typed.seed is None:
+        typed = replace(typed, variation=Variation(strength=used.variation.strength))
+        record = {**record, "used": {**record["used"], "variation": None}}
+    return again(typed, record, around, usual=fields, new_seed=new_seed, **how)
 
 
 def varied(typed: DrawOptions, record: Mapping[str, Any], around: Circumstances, **how: Any) -> NewRequest:

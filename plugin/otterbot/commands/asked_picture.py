@@ -17,6 +17,10 @@ from .context import Circumstances
 from .outcome import NewRequest, Unusable
 from .swept import swept
 
+FROM = 3
+"""So many pictures come on a sheet by themselves."""
+FEWEST = 2
+"""Fewer make none."""
 Layers = Sequence[Mapping[str, Any]]
 
 
@@ -66,6 +70,12 @@ def picture_request(
         body["variation"] = {"seed": to, "strength": wanted.variation.strength}
     body |= _from_picture(wanted, start)
     body |= swept(wanted, around, seed=seed, other=other, start=start)
+    if "sheet" not in body and asked.sheet and (asked.film or body["count"] < FEWEST):
+        notes = (*notes, texts.SHEET_AND_FILMS if asked.film else texts.SHEET_OF_ONE)
+    if "sheet" not in body and not asked.film and _on_a_sheet(asked.sheet, body["count"], around.batch):
+        body["sheet"] = {}
+    if asked.sheet is False:
+        body.pop("sheet", None)
     if around.safe:
         body["safety"] = True
     if around.described:
@@ -76,6 +86,13 @@ def picture_request(
         body["film"] = True
     body = {key: value for key, value in body.items() if value is not None}
     return NewRequest(kind="image", body=body, asked=typed, notes=tuple(notes), thread=thread)
+
+
+def _on_a_sheet(asked: bool | None, count: int, batch: str) -> bool:
+    if asked is not None:
+        return asked and count >= FEWEST
+    least = {"auto": FROM, "sheet": FEWEST}.get(batch)
+    return least is not None and count >= least
 
 
 def layers_of(around: Circumstances, *, numbers: bool) -> list[dict[str, Any]]:

@@ -30,6 +30,8 @@ class Circumstances:
     """Whether a safety checker has to look at it."""
     expand: bool | None = None
     """Whether the room wants prompts to be expanded; ``None``: it has not chosen."""
+    batch: str = "auto"
+    """How several pictures of one request come, see ``draw.batch``."""
     described: bool = False
     """Whether it is to say what it shows."""
     watched: bool = False
@@ -65,6 +67,7 @@ async def circumstances_in(room: str, settings: RoomSettings, values: Values) ->
         chosen=await settings.model(room),
         safe=await settings.safe(room),
         expand=None if expand is None else expand == "on",
+        batch=await settings.batch(room),
         described=await settings.described(room),
         watched=await settings.watched(room),
         style=await settings.style(room),

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ..errors import MatrixRefused
 from ..requests.completion import unsend, unsend_copy
-from ..store.part_names import COPY, FINAL, IN_ROOM, PICTURE, PLACEHOLDER, PartName
+from ..store.part_names import COPY, FINAL, IN_ROOM, PLACEHOLDER, PartName
 from ..store.rows import Kind, Part, PartState, Rank, copy_key
 from .outcome import Outcome
 from .posted_picture import picture_in
@@ -57,7 +57,7 @@ async def delete_picture(services: Services, reacted: Reacted) -> Outcome | None
     )
     edits = await _edits(services, picture.room_id, picture.event_id)
     parts = [message, *(_edit(picture.key, picture.room_id, one) for one in edits)]
-    if picture.part.family != PICTURE:
+    if not picture.part.shows:
         return Outcome(parts=tuple(parts))
     film = await services.store.part(picture.key, PartName.film(picture.part.number))
     if film is not None and film.state is PartState.SENT and film.room_id == picture.room_id:

@@ -48,6 +48,11 @@ DRAW = Command(
     ),
     documented=(
         ("`!draw otter, cowboy hat`", "a picture, as a reply to your message"),
+        ("`!draw … --count 4`", "four, on one numbered sheet"),
+        (
+            "`2` as a reply to a sheet, or the reaction 2\ufe0f\u20e3; `!upscale 2`",
+            "the second picture on it in full; larger",
+        ),
         ("`!draw …` as a reply to a picture, or as the caption of one", "that picture, changed as you say"),
     ),
 )

@@ -13,6 +13,8 @@ from ..matrix import event_content
 from ..matrix.encryption import KeyMissing
 from ..matrix.event_content import OUR_KEY
 from ..requests.input_images import NoStart, look, start_event
+from ..requests.sheet_fields import SheetIn, sheet_in
+from ..requests.sweep_told import sweep_told
 from ..store.rows import Request
 from .outcome import Unusable
 from .picture_event import START_PATIENCE, read_event, record_of
@@ -34,6 +36,12 @@ class Found:
     """Its own event, where it is the room's last picture."""
     ours: bool = False
     """Whether the record comes from an event of the bot."""
+    sheet: SheetIn | None = None
+    """Of a contact sheet: its fields; ``record`` is that of the first picture on it."""
+    sweep: Any = None
+    """Of a sweep's sheet, or of one that is not drawn yet: what is said of all of it (untrusted)."""
+    image: str | None = None
+    """The picture's id at the worker, where it was chosen from a sheet."""
     layers: Sequence[Mapping[str, Any]] | None = None
     """The layers of a request that is not drawn yet, so that they are not resolved."""
 
@@ -47,6 +55,8 @@ async def find_start(services: Services, message: Message, notes: list[str]) -> 
     target = message.event_id if message.is_media else await _meant(services, message.room_id, message.reply_to)
     try:
         if target is not None and await _shows(services, message.room_id, target):
+            if await is_sheet(services, message.room_id, target):
+                raise Unusable(texts.sheet_is_no_start(services.config.current.prefix))
             return target
         if message.thread_root is not None and not message.is_media:
             return await thread_start(services, message.room_id, message.thread_root, notes)
@@ -82,6 +92,12 @@ async def find_picture(
     if last is None or last.event is None:
         raise Unusable(texts.no_picture(prefix))
     return last.event, last.record
+
+
+async def is_sheet(services: Services, room: str, event_id: str) -> bool:
+    """Is it a contact sheet of the bot's?"""
+    event = await read_event(services, room, event_id)
+    return event is not None and event.get("sender") == services.client.mxid and sheet_in(event) is not None
 
 
 async def _meant(services: Services, room: str, event_id: str | None) -> str | None:
@@ -225,7 +241,9 @@ async def _before(services: Services, room: str, left: int = UPGRADES) -> Found 
         found = await _last(services, older)
     except MatrixRefused:
         return None
-    return await _before(services, older, left - 1) if found is None else Found(record=found.record, ours=found.ours)
+    if found is None:
+        return await _before(services, older, left - 1)
+    return Found(record=found.record, ours=found.ours, sheet=found.sheet, sweep=found.sweep)
 
 
 async def _waiting(services: Services, room: str, sender: str | None) -> Found | None:
@@ -243,7 +261,10 @@ def _asked(request: Request) -> Found:
         used, layers = request.body, (request.body or {}).get("layers")
     elif isinstance(upscale := used.get("upscale"), Mapping):
         used = {**used, "upscale": upscale.get("factor")}
-    return Found(record={"used": used, "asked": request.asked}, start=start, layers=layers)
+    sweep = sweep_told(request.body).get("sweep")
+    if sweep is not None and used is not None:
+        used = {**used, "count": 1}  # of each field
+    return Found(record={"used": used, "asked": request.asked}, start=start, layers=layers, sweep=sweep)
 
 
 def found_in(services: Services, event: Mapping[str, Any] | None) -> Found | None:
@@ -253,7 +274,9 @@ def found_in(services: Services, event: Mapping[str, Any] | None) -> Found | Non
         return None
     ours = event.get("sender") == services.client.mxid
     start = event["content"][OUR_KEY].get("start") if ours else None
-    return Found(record=record, start=event_id_in(start), ours=ours)
+    sheet = sheet_in(event)
+    sweep = None if sheet is None else event["content"][OUR_KEY].get("sweep")
+    return Found(record=record, start=event_id_in(start), ours=ours, sheet=sheet, sweep=sweep)
 
 
 async def _replied_to(services: Services, room: str, event_id: str) -> Found | None:
@@ -291,7 +314,7 @@ async def picture_of(services: Services, room: str, event_id: str) -> str | None
 
 async def _part_of(services: Services, room: str, request: Request) -> str | None:
     parts = await services.store.parts_of(request.key)
-    pictures = [part for name, part in sorted(parts.items()) if name.is_picture and part.room_id == room]
+    pictures = [part for name, part in sorted(parts.items()) if name.shows and part.room_id == room]
     return next((part.event_id for part in reversed(pictures) if part.event_id is not None), None)
 
 

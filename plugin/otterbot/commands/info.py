@@ -15,6 +15,7 @@ from ..language.option_kinds import NeverTyped, Number
 from ..language.options import OPTIONS, DrawOptions
 from ..language.structures import KEYS
 from ..texts.info import info, info_of_nothing
+from .choose import behind
 from .command import Command
 from .drawn_words import as_drawn, read_templates
 from .find_picture import find_drawn
@@ -28,11 +29,12 @@ _MOST = 20
 
 
 async def show_info(services: Services, message: Message, intent: Intent) -> Outcome:
-    if (refused := INFO.refuse(services, intent)) is not None:
-        return refused
     prefix = services.config.current.prefix
     try:
-        found = await find_drawn(services, message)
+        intent, field = await behind(services, message, intent, INFO)
+        if (refused := INFO.refuse(services, intent)) is not None:
+            return refused
+        found = field or await find_drawn(services, message)
     except Unusable as refusal:
         return refuse(str(refusal))
     except MatrixError as error:

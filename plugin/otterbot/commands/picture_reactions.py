@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from .. import texts
 from ..errors import MatrixError, Unanswered
@@ -17,18 +18,22 @@ from .outcome import NewRequest, Outcome, Reply, Unusable
 from .picture_request import new_seed
 from .reacted import Reacted
 from .services import Services
+from .swept import read_swept
 
 How = Callable[[Found, Circumstances, str], NewRequest]
 """The request that is made of a picture, what holds in its room, and the event that shows it."""
 
 
 async def again(services: Services, reacted: Reacted) -> Outcome | None:
-    """As `!again` alone."""
+    """As `!again` alone; of a sheet, all of it."""
 
     def how(found: Found, around: Circumstances, event: str) -> NewRequest:
-        return again_request.again(
-            DrawOptions(), found.record, around, new_seed=new_seed(), other=new_seed(), start=found.start
-        )
+        once_more: Callable[..., NewRequest] = again_request.again
+        if found.sheet is not None and found.sheet.swept and read_swept(found.sweep) is None:
+            raise Unusable(texts.which_field("again", around.values.prefix))
+        if found.sheet is not None:
+            once_more = partial(again_request.whole, fields=len(found.sheet.fields), sweep=found.sweep)
+        return once_more(DrawOptions(), found.record, around, new_seed=new_seed(), other=new_seed(), start=found.start)
 
     return await _drawn(services, reacted, how)
 

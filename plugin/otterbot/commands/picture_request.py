@@ -7,6 +7,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from .. import texts
@@ -18,9 +19,10 @@ from ..language.option_values import MAX_SEED
 from ..language.style_values import style_names
 from ..worker.info import STRUCTURES
 from .context import BELIEVED, LOOK, circumstances
-from .find_picture import find_record
+from .find_picture import Found, find_record
 from .outcome import NewRequest, Outcome, Unusable, refuse, say
 from .services import Services
+from .swept import read_swept
 
 CHANCE = "chance"
 """The worker's feature."""
@@ -30,11 +32,24 @@ def new_seed() -> int:
     return secrets.randbelow(MAX_SEED + 1)
 
 
-async def once_more(services: Services, message: Message, intent: Intent, how: Callable[..., NewRequest]) -> Outcome:
-    """The last picture of the room, or the one replied to, as a request that ``how`` makes of its record."""
+async def once_more(
+    services: Services,
+    message: Message,
+    intent: Intent,
+    how: Callable[..., NewRequest],
+    *,
+    field: Found | None = None,
+    whole: Callable[..., NewRequest] | None = None,
+) -> Outcome:
+    """The last picture of the room, or the one replied to, as a request that ``how`` makes of its record. ``field``:
+    the picture, where it was chosen from a sheet; ``whole`` makes one of a whole sheet, where that can be."""
     try:
-        found = await find_record(services, message)
+        found = field or await find_record(services, message)
         around = await circumstances(services, message.room_id)
+        if found.sheet is not None and (whole is None or (found.sheet.swept and read_swept(found.sweep) is None)):
+            raise Unusable(texts.which_field(intent.name, services.config.current.prefix))
+        if whole is not None and (found.sheet is not None or found.sweep is not None):
+            how = partial(whole, fields=1 if found.sheet is None else len(found.sheet.fields), sweep=found.sweep)
         seeds = {"new_seed": new_seed(), "other": new_seed()}
         request = how(intent.options, found.record, around, **seeds, start=found.start, layers=found.layers)
     except Unusable as refusal:

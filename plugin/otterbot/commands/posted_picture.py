@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import numeric
 from ..matrix.event_content import OUR_KEY
-from ..store.part_names import COPIES, PICTURE, PartName
+from ..store.part_names import COPIES, PartName
 from ..store.rows import Part, PartState, Rank
 
 _KEY = re.compile(r"[0-9a-f]{40}")
@@ -26,7 +26,9 @@ def mark_of(event: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     if not isinstance(mark, Mapping) or not isinstance(mark.get("key"), str) or not _KEY.fullmatch(mark["key"]):
         return None
     name = mark.get("part")
-    return mark if isinstance(name, str) and PartName(name).family in (PICTURE, COPIES) and len(name) < 64 else None
+    if not isinstance(name, str) or len(name) >= 64:
+        return None
+    return mark if PartName(name).shows or PartName(name).family == COPIES else None
 
 
 def picture_in(event: Mapping[str, Any], room: str) -> Part | None:

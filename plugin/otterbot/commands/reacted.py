@@ -9,7 +9,8 @@ from typing import Any
 
 from ..language.reaction import Reaction
 from ..requests.descriptions import prompts_in
-from ..store.part_names import DESCRIBED, FINAL, PICTURE
+from ..requests.sheet_fields import sheet_in
+from ..store.part_names import DESCRIBED, FINAL
 from ..store.rows import Part, Request
 from .picture_event import read_event
 from .posted_picture import mark_of
@@ -25,11 +26,13 @@ class On(Enum):
     """A chat's answer, or the sentence that there is none; over."""
     PICTURE = auto()
     """A picture of the bot's, however old."""
+    SHEET = auto()
+    """Several of them, on one contact sheet."""
     DESCRIPTION = auto()
     """The answer of `!describe`."""
 
 
-READ = frozenset({On.PICTURE, On.DESCRIPTION})
+READ = frozenset({On.PICTURE, On.SHEET, On.DESCRIPTION})
 """What the event itself tells, with any database: results that stand in the room."""
 
 
@@ -86,7 +89,7 @@ async def _request(services: Services, reaction: Reaction, part: Part | None) ->
 
 def _is_result(part: Part | None) -> bool:
     """Whether it is a result that stands in the room whatever becomes of the rest of its request."""
-    return part is not None and part.part.family in (PICTURE, DESCRIBED)
+    return part is not None and (part.part.shows or part.part.family == DESCRIBED)
 
 
 def _of_request(request: Request, part: Part | None) -> On | None:
@@ -101,6 +104,8 @@ def _shown(event: Mapping[str, Any] | None, bot: str) -> On | None:
     """What a (readable) event of the bot's shows."""
     if event is None or event.get("sender") != bot:
         return None
+    if sheet_in(event) is not None:
+        return On.SHEET
     if mark_of(event) is not None:
         return On.PICTURE
     return None if prompts_in(event, bot) is None else On.DESCRIPTION

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from ..language.reaction import NUMBERS, Reaction
-from . import answer_reactions, deletion, describe, picture_reactions
+from . import answer_reactions, choose, deletion, describe, picture_reactions
 from .cancel import CANCEL
 from .keep import keep
 from .outcome import Outcome
@@ -51,6 +51,9 @@ TABLE = (
     Row(emoji=AGAIN, on=On.PICTURE, follows=picture_reactions.again, for_all=True),
     Row(emoji=VARY, on=On.PICTURE, follows=picture_reactions.varied, for_all=True),
     Row(emoji=UPSCALE, on=On.PICTURE, follows=picture_reactions.upscaled, for_all=True),
+    Row(emoji=AGAIN, on=On.SHEET, follows=picture_reactions.again, for_all=True),
+    Row(emoji=NUMBERS, on=On.SHEET, follows=choose.reacted, for_all=True),
+    Row(emoji=DELETE, on=On.SHEET, follows=deletion.delete_picture),
     Row(emoji=DELETE, on=On.PICTURE, follows=deletion.delete_picture),
     Row(emoji=KEEP, on=On.PICTURE, follows=keep, for_all=True),
     Row(emoji=NUMBERS, on=On.DESCRIPTION, follows=describe.draw_reacted, for_all=True),

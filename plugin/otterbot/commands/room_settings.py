@@ -8,6 +8,7 @@ from typing import Literal
 
 from .. import texts
 from ..config import Config, Values
+from ..config_checks import BATCHES
 from ..errors import Unanswered
 from ..language.option_kinds import BadValue
 from ..language.reaction import read_offer
@@ -18,6 +19,7 @@ from .room_defaults import RoomDefaults, read_defaults
 
 __all__ = [
     "ALT",
+    "BATCH",
     "CHAT_DRAWS",
     "CHAT_MODEL",
     "DESCRIBE",
@@ -35,6 +37,7 @@ __all__ = [
 MODEL = "model"
 CHAT_MODEL = "chat"
 PERSONA = "persona"
+BATCH = "batch"
 EXPAND = "expand"
 CHAT_DRAWS = "chat_draws"
 ALT = "alt"
@@ -111,6 +114,11 @@ class RoomSettings:
     async def persona(self, room: str) -> str | None:
         """Who the bot is in the room's chats; ``None``: as the instance says."""
         return await self.own(room, PERSONA)
+
+    async def batch(self, room: str) -> str:
+        """How several pictures of one request come, see ``draw.batch``."""
+        own = await self.own(room, BATCH)
+        return own if own in BATCHES else self._config.current.draw.batch
 
     async def described(self, room: str) -> bool:
         """Whether each picture says what it shows."""

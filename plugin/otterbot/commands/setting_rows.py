@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import texts
+from ..config_checks import BATCHES
 from ..language.reaction import OFFERED, read_offer
 from . import style_setting
 from .catalogue_names import drawing_model
@@ -13,7 +14,21 @@ from .limit_rows import LIMIT_ROWS
 from .model import show_or_set_model
 from .outcome import Unusable
 from .persona import show_or_set_persona
-from .room_settings import ALT, CHAT_DRAWS, CHAT_MODEL, DESCRIBE, EXPAND, MODEL, OFF, OFFER, PERSONA, SAFE, STYLE, WATCH
+from .room_settings import (
+    ALT,
+    BATCH,
+    CHAT_DRAWS,
+    CHAT_MODEL,
+    DESCRIBE,
+    EXPAND,
+    MODEL,
+    OFF,
+    OFFER,
+    PERSONA,
+    SAFE,
+    STYLE,
+    WATCH,
+)
 from .services import Services
 from .setting import NOBODY, OPERATOR, Setting, Wanted, is_back, switch
 
@@ -51,6 +66,19 @@ async def _read_alt(services: Services, room: str, value: str) -> Wanted:
     if word in ("off", "no") or is_back(word):
         return Wanted(stored=None, said=texts.ALT_OFF)
     raise Unusable(texts.alt_usage(services.config.current.prefix))
+
+
+async def _batch(services: Services, room: str) -> str:
+    return await services.settings.batch(room)
+
+
+async def _read_batch(services: Services, room: str, value: str) -> Wanted:
+    word = value.strip("`\"'").lower()
+    if is_back(word):
+        return Wanted(stored=None, said=texts.BATCH_SAID[services.config.current.draw.batch])
+    if word not in BATCHES:
+        raise Unusable(texts.batch_usage(services.config.current.prefix))
+    return Wanted(stored=word, said=texts.BATCH_SAID[word])
 
 
 async def _offer(services: Services, room: str) -> str:
@@ -103,6 +131,14 @@ ROWS = (
         default=lambda values: values.draw.expand,
         on=texts.EXPAND_ON,
         off=texts.EXPAND_OFF,
+        otherwise=lambda values: OPERATOR,
+    ),
+    Setting(
+        name=BATCH,
+        title="Several pictures of one request",
+        change="settings batch auto|sheet|separate",
+        current=_batch,
+        read=_read_batch,
         otherwise=lambda values: OPERATOR,
     ),
     switch(

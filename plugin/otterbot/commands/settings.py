@@ -95,6 +95,11 @@ SETTINGS = Command(
             "`!settings count_max 4`, `!settings per_day 20`",
             "how many pictures one request, or one person within 24 hours, may ask for here; moderators set it",
         ),
+        (
+            "`!settings batch sheet`, `separate`, `auto`",
+            "how several pictures of one request come: on one numbered sheet, each by itself, or (`auto`) on a sheet "
+            "from three on; moderators set it",
+        ),
         ("`!settings safe on`", "a safety checker looks at every picture for this room; moderators set it"),
         (
             "`!settings expand on`",

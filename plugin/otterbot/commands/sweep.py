@@ -6,14 +6,19 @@ from .. import texts
 from ..language.arguments import Intent, sweep_and_flags
 from ..language.message import Message
 from .again_request import again
+from .choose import behind
 from .command import Command
-from .outcome import Outcome
+from .outcome import Outcome, Unusable, refuse
 from .picture_request import once_more
 from .services import Services
 
 
 async def sweep(services: Services, message: Message, intent: Intent) -> Outcome:
-    return SWEEP.refuse(services, intent) or await once_more(services, message, intent, again)
+    try:
+        intent, field = await behind(services, message, intent, SWEEP)
+    except Unusable as refusal:
+        return refuse(str(refusal))
+    return SWEEP.refuse(services, intent) or await once_more(services, message, intent, again, field=field)
 
 
 SWEEP = Command(

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
 from .. import texts
-from ..language.option_values import Axis
+from ..language.flags import check_sweep
+from ..language.option_kinds import NeverTyped, Words
+from ..language.option_values import MAX_SEED, Axis
 from ..language.options import SWEEP, DrawOptions
+from ..language.problems import Refused
 from ..language.style_values import worded
 from ..language.sweeps import LORA
 from .context import Circumstances
@@ -43,7 +48,7 @@ def swept(wanted: DrawOptions, around: Circumstances, *, seed: int, other: int, 
     body: dict[str, Any] = {
         "sweep": [_worded(axis, sent, around) for axis, sent in zip(axes, SWEEP.sent(axes), strict=True)],
         "count": 1,
-        "sheet": {"caption": _caption(wanted.prompt or "", None if "seed" in named else seed)},
+        "sheet": _sheet(wanted, None if "seed" in named else seed),
     }
     if "variation" in named and wanted.variation is None:
         body["variation"] = {"seed": other, "strength": next(a for a in axes if a.option == "variation").values[0]}
@@ -55,6 +60,46 @@ def _worded(axis: Axis, sent: dict[str, Any], around: Circumstances) -> dict[str
     if axis.option != "style":
         return sent
     return {**sent, "values": [[style.sent() for style in worded(one, around.styles)] for one in axis.values]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Swept:
+    """A sweep as the message with its sheet tells it."""
+
+    axes: tuple[Axis, ...]
+    prompt: str | None = None
+    """The words before any axis changed them; ``None``: none does."""
+
+
+def read_swept(told: Any) -> Swept | None:
+    """Each value held to the bounds of a typed one; ``None``: no sweep, or none that anybody could have typed."""
+    if not isinstance(told, Mapping):
+        return None
+    try:
+        prompt = told.get("prompt")
+        return Swept(axes=SWEEP.recorded(told.get("axes")), prompt=None if prompt is None else Words().recorded(prompt))
+    except NeverTyped:
+        return None
+
+
+def swept_anew(typed: DrawOptions, swept: Swept, *, new_seed: int, prefix: str) -> DrawOptions:
+    """``typed``, with the sweep of a sheet: of a new seed, where none is said. Swept seeds are other ones then.
+
+    Raises :class:`Unusable` where a flag says one value of what is swept.
+    """
+    anew = typed.seed is None
+    axes = tuple(_other_seeds(axis, new_seed) if anew and axis.option == "seed" else axis for axis in swept.axes)
+    prompt = swept.prompt if typed.prompt is None and not typed.changes else typed.prompt
+    typed = replace(typed, sweep=axes, prompt=prompt)
+    try:
+        check_sweep(typed)
+    except Refused as refusal:
+        raise Unusable(texts.usage_problem(refusal.problem, prefix)) from None
+    return replace(typed, seed="random") if anew else typed
+
+
+def _other_seeds(axis: Axis, first: int) -> Axis:
+    return replace(axis, values=tuple((first + number) % (MAX_SEED + 1) for number in range(len(axis.values))))
 
 
 def sweeps_over(options: DrawOptions, *names: str) -> bool:
@@ -69,6 +114,11 @@ def _check_lora(axis: Axis, prompt: str) -> None:
         raise Unusable(texts.sweep_of_lora(None, known))
     if axis.name is not None and axis.name.casefold() not in (name.casefold() for name in known):
         raise Unusable(texts.sweep_of_lora(axis.name, known))
+
+
+def _sheet(wanted: DrawOptions, seed: int | None) -> dict[str, Any] | None:
+    """``None``: it was said that the pictures are to come one by one."""
+    return None if wanted.sheet is False else {"caption": _caption(wanted.prompt or "", seed)}
 
 
 def _caption(prompt: str, seed: int | None) -> str:

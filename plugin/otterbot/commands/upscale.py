@@ -6,21 +6,28 @@ from .. import texts
 from ..errors import MatrixError, Unanswered
 from ..language.arguments import Intent, factor_and_flags
 from ..language.message import Message
+from . import choose
 from .again_request import upscaled
+from .choose import behind
 from .command import Command
 from .context import circumstances
-from .find_picture import find_picture
+from .find_picture import find_picture, is_sheet
 from .outcome import Outcome, Unusable, refuse
 from .picture_request import new_seed, outcome
 from .services import Services
 
 
 async def upscale(services: Services, message: Message, intent: Intent) -> Outcome:
-    if (refused := UPSCALE.refuse(services, intent)) is not None:
-        return refused
     try:
-        event_id, record = await find_picture(services, message)
+        intent, field = await behind(services, message, intent, UPSCALE)
+        if (refused := UPSCALE.refuse(services, intent)) is not None:
+            return refused
         around = await circumstances(services, message.room_id)
+        if field is not None:
+            return await outcome(services, choose.upscaled(intent.options, field, around), intent)
+        event_id, record = await find_picture(services, message)
+        if record is not None and await is_sheet(services, message.room_id, event_id):
+            raise Unusable(texts.which_field("upscale", services.config.current.prefix))
         request = upscaled(intent.options, record, around, new_seed=new_seed(), other=new_seed(), start=event_id)
     except Unusable as refusal:
         return refuse(str(refusal))

@@ -5,14 +5,19 @@ from __future__ import annotations
 from ..language.arguments import Intent, variation_and_flags
 from ..language.message import Message
 from .again_request import varied
+from .choose import behind
 from .command import Command
-from .outcome import Outcome
+from .outcome import Outcome, Unusable, refuse
 from .picture_request import once_more
 from .services import Services
 
 
 async def vary(services: Services, message: Message, intent: Intent) -> Outcome:
-    return VARY.refuse(services, intent) or await once_more(services, message, intent, varied)
+    try:
+        intent, field = await behind(services, message, intent, VARY)
+    except Unusable as refusal:
+        return refuse(str(refusal))
+    return VARY.refuse(services, intent) or await once_more(services, message, intent, varied, field=field)
 
 
 VARY = Command(

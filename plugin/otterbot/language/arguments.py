@@ -38,6 +38,8 @@ class Intent:
     problem: UsageProblem | None = None
     overlooked: tuple[Overlooked, ...] = ()
     """What looks like a flag and was read as words."""
+    typed: str = ""
+    """All that stood after the command, as it was typed."""
 
 
 Reader = Callable[[str, str], Intent]

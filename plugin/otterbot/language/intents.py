@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import dashes
 from .arguments import ENDS, PAUSES, Intent, Reader
@@ -76,7 +76,7 @@ def parse(
     command, text = found
     if dashes.asks_for_help(text):
         return Intent(name="help", text=command.name)
-    return command.read(command.name, text)
+    return replace(command.read(command.name, text), typed=text)
 
 
 def would_be_ours(body: str, *, prefix: str, commands: Vocabulary, mentioned: bool = False) -> bool:

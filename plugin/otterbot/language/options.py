@@ -28,7 +28,7 @@ from .option_values import (
 from .problems import Refused
 from .structures import Structure
 from .style_values import Styles, StylesOf, StylesTogether
-from .sweeps import LORA, WORDS, SweepOf
+from .sweeps import LORA, WORDS, SweepOf, Weight
 
 STEPS = Whole(1, 200)
 CFG = Number(0, 30)
@@ -43,7 +43,7 @@ HIRES = Number(1, 4)
 SWEEP = SweepOf(
     {
         "cfg": CFG, "steps": STEPS, "seed": Whole(0, MAX_SEED), "sampler": Name(), "model": Name(),
-        "strength": STRENGTH, "style": StylesTogether(), "size": Size(SIDE), LORA: Number(-4, 4), "variation": STRENGTH,
+        "strength": STRENGTH, "style": StylesTogether(), "size": Size(SIDE), LORA: Weight(-4, 4), "variation": STRENGTH,
         "hires": STRENGTH, "clip-skip": CLIP_SKIP, WORDS: Words(),
     },
     {
@@ -86,6 +86,8 @@ class DrawOptions:
     sampler: str | None = None
     clip_skip: int | None = None
     count: int | None = None
+    sheet: bool | None = None
+    """All of its pictures come as one contact sheet; false: each by itself, whatever the room is used to."""
     strength: float | None = None
     """How much of the init image changes."""
     hires: Hires | None = None
@@ -290,8 +292,20 @@ OPTIONS = (
         name="count", kind=COUNT, fields=("count",), meant=("n", "number", "amount", "images"),
         example="--count 4", gives=f"several at once, up to {COUNT.most}",
         takes=f"{COUNT.least} to {COUNT.most}",
-        does="several at once; they come one by one, with the seeds that follow",
+        does="several at once, with the seeds that follow; three or more come on one [sheet](#sheets)",
         wants=f"`--count` takes a whole number from {COUNT.least} to {COUNT.most}, such as `--count 4`.",
+    ),
+    Option(
+        name="sheet", kind=Bare(), fields=("sheet",), commands=DRAWN, sent=False, recorded=False,
+        meant=("contact-sheet",),
+        example="--sheet", gives="all of them on one numbered sheet; reply `2`, and that one comes in full",
+        takes="nothing",
+        does="all of its pictures on one numbered sheet, as three or more are anyway; see [below](#sheets)",
+    ),
+    Option(
+        name="separate", kind=Constant(False), fields=("sheet",), commands=DRAWN, sent=False, recorded=False,
+        meant=("no-sheet", "nosheet", "single", "singles"),
+        takes="nothing", does="each of its pictures by itself",
     ),
     Option(
         name="strength", kind=STRENGTH, fields=("strength",), label="Strength",

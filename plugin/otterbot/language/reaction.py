@@ -51,6 +51,11 @@ def plain(emoji: str) -> str:
     return _SAME.get(bare, bare)
 
 
+def as_sent(emoji: str) -> str:
+    """What :func:`plain` has made one form of, as clients' own pickers send it, and show it in colour."""
+    return f"{emoji[0]}\ufe0f{_KEYCAP}" if emoji in NUMBERS else OFFERED.get(emoji, emoji)
+
+
 def read_offer(typed: str) -> tuple[str, ...]:
     """``🔁 🎲``, with or without spaces: what is to be offered, as it is sent. Raises :class:`ValueError` with what is
     none of it."""

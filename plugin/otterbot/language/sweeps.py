@@ -56,6 +56,15 @@ _RANGE = re.compile(
 _ENDS = ".,;!?。！？，；"
 
 
+class Weight(Number):
+    """Of a LoRA: a number that may be negative, in records too."""
+
+    def recorded(self, value: Any) -> float:
+        negative = isinstance(value, str) and value.startswith("-")
+        number = super().recorded(value[1:] if negative else value)
+        return -number if negative else number
+
+
 @dataclass(frozen=True)
 class SweepOf(Kind):
     """One or two axes. ``kinds``: how the values of each are read; ``aliases``: other words for an axis."""
@@ -97,7 +106,8 @@ class SweepOf(Kind):
 
     def _recorded_axis(self, value: Any) -> Axis:
         told = value if isinstance(value, Mapping) else {}
-        option = OPTION_OF.get(str(told.get("field")), str(told.get("field")))
+        field = str(told.get("field"))
+        option = OPTION_OF.get(field, "" if field in FIELD_OF else field)
         values, name = told.get("values"), told.get("name")
         if option not in self.kinds or not isinstance(values, list) or not 2 <= len(values) <= MOST_VALUES:
             raise NeverTyped

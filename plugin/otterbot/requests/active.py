@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from ..clock import Clock
 from ..errors import WorkerRefused
-from ..store.part_names import PartName
+from ..store.part_names import SHEET, PartName
 from ..store.quotas import Follow
 from ..store.rows import Part, Request, RequestState
 from ..worker.info import Pause
@@ -162,6 +162,9 @@ class RequestEnd:
 def comes_again(job: Job, part: Part) -> bool:
     """Whether the worker has, or draws, another picture for that part: its database was restored from a backup, so it
     draws again what came after."""
+    if part.part == SHEET:
+        sheet = None if job.sheet is None else job.sheet.picture
+        return job.sheet is None or (sheet is not None and sheet.image_id != part.image_id)
     for picture in job.pictures:
         if part.part == PartName.picture(picture.index):
             drawn = None if picture.result is None else picture.result.image_id

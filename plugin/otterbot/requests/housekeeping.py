@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from ..clock import steady
 from ..errors import WorkerError, WorkerRefused
-from ..store.part_names import PartName
+from ..store.part_names import SHEET, PartName
 from ..store.rows import Part, Request
 from ..store.store import Store
 from ..waiting import news
@@ -113,6 +113,8 @@ class Housekeeping:
         """The picture of a part that only its event knew of, of a database that was lost: by its job, while the worker
         has that."""
         job = await self._worker.job_by_key(part.key)
+        if job is not None and part.part == SHEET:
+            return None if job.sheet is None or job.sheet.picture is None else job.sheet.picture.image_id
         for picture in () if job is None else job.pictures:
             if part.part == PartName.picture(picture.index) and picture.result is not None:
                 return picture.result.image_id

@@ -16,9 +16,9 @@ from ..matrix.http import MatrixHttp
 from ..store.rows import Part, Request
 from ..worker.client import WorkerClient
 from ..worker.info import ModelDefaults, Models
-from ..worker.jobs import ImageResult
+from ..worker.jobs import ImageResult, SheetPicture
 from . import image_check
-from .input_images import start_event
+from .input_images import start_fields
 
 LOOK = 0.5
 """Seconds to wait for the worker's catalogue, which is asked for every few minutes."""
@@ -65,7 +65,7 @@ async def is_encrypted(encryption: Encryption, request: Request, room: str) -> b
 
 
 async def _thumbnail(
-    worker: WorkerClient, http: MatrixHttp, result: ImageResult, *, encrypted: bool
+    worker: WorkerClient, http: MatrixHttp, result: ImageResult | SheetPicture, *, encrypted: bool
 ) -> Uploaded | None:
     """Upload the thumbnail; ``None`` on any failure, since the picture shows without it."""
     told = result.thumbnail
@@ -77,18 +77,16 @@ async def _thumbnail(
         return None
 
 
-async def picture_content(
+async def with_files(
     worker: WorkerClient,
     http: MatrixHttp,
     encryption: Encryption,
     request: Request,
     part: Part,
-    result: ImageResult,
-    hint: str | None = None,
+    result: ImageResult | SheetPicture,
+    content: dict[str, Any],
 ) -> dict[str, Any]:
-    """Fetch and upload picture and thumbnail in parallel, and build the event's content.
-
-    ``hint`` is a last line for the caption, for a room that sees its first picture.
+    """Fetch and upload picture and thumbnail in parallel, and add them to the event's content.
 
     Raises the errors of :mod:`..errors`; nothing is uploaded in the clear into an encrypted room.
     """
@@ -112,7 +110,6 @@ async def picture_content(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
-    content = await _described(request, part, result, hint, await _models_own(worker, result))
     tasks[0].result().into(content)
     thumbnail = tasks[1].result()
     if thumbnail is not None:
@@ -126,38 +123,8 @@ async def picture_content(
     return content
 
 
-def _start(request: Request) -> dict[str, Any]:
-    """The events of its input pictures, so that it can be drawn again."""
-    event = start_event(request.body)
-    return {} if event is None else {"start": event}
-
-
-async def _models_own(worker: WorkerClient, result: ImageResult) -> ModelDefaults | None:
-    """What the picture's model takes by itself; ``None`` where that cannot be known soon."""
-    used = result.record.get("used")
-    name = used.get("model") if isinstance(used, dict) else None
-    try:
-        known: Models | None = await asyncio.wait_for(worker.models(), LOOK)
-    except (WorkerError, TimeoutError):
-        known = worker.known_models
-    return next((model.defaults for model in (known.models if known else ()) if model.name == name), None)
-
-
-async def _described(
-    request: Request, part: Part, result: ImageResult, hint: str | None, own: ModelDefaults | None
-) -> dict[str, Any]:
-    index = int(part.part.split("/")[1])
-    used = result.record.get("used")
-    notes = [*(request.notes if index == 0 else ()), *(texts.plain_sentence(note) for note in result.notes)]
-    if hint is not None and index == 0:
-        notes.append(hint)
-    if request.reaction is not None:
-        notes.append(texts.drawn_for(request.reaction, request.sender))
-    asked = [texts.asked_in_the_room_before(request.sender)] if request.moved else []
-    # Clients read the body aloud, from its beginning; none reads a field that is for alt texts alone.
-    alt = [texts.alt_text(result.alt)] if result.alt else []
-    caption = texts.caption(texts.words_of(used), result.record, own)
-    body, html = await parse_formatted("\n\n".join((*asked, *alt, caption, *notes)))
+def image_content(request: Request, body: str, html: str, result: ImageResult | SheetPicture) -> dict[str, Any]:
+    """What every picture's event says."""
     return {
         "msgtype": "m.image",
         "body": body,
@@ -173,6 +140,39 @@ async def _described(
         },
         "m.mentions": {},
         **event_content.related(request),
+    }
+
+
+async def models_own(worker: WorkerClient, result: ImageResult) -> ModelDefaults | None:
+    """What the picture's model takes by itself; ``None`` where that cannot be known soon."""
+    used = result.record.get("used")
+    name = used.get("model") if isinstance(used, dict) else None
+    try:
+        known: Models | None = await asyncio.wait_for(worker.models(), LOOK)
+    except (WorkerError, TimeoutError):
+        known = worker.known_models
+    return next((model.defaults for model in (known.models if known else ()) if model.name == name), None)
+
+
+async def picture_content(
+    request: Request, part: Part, result: ImageResult, hint: str | None, own: ModelDefaults | None
+) -> dict[str, Any]:
+    """The content of a picture's event, but for what is uploaded. ``hint``: a last line for the caption, for a room
+    that sees its first picture; ``own``: as `models_own` says."""
+    index = int(part.part.split("/")[1])
+    used = result.record.get("used")
+    notes = [*(request.notes if index == 0 else ()), *(texts.plain_sentence(note) for note in result.notes)]
+    if hint is not None and index == 0:
+        notes.append(hint)
+    if request.reaction is not None:
+        notes.append(texts.drawn_for(request.reaction, request.sender))
+    asked = [texts.asked_in_the_room_before(request.sender)] if request.moved else []
+    # Clients read the body aloud, from its beginning; none reads a field that is for alt texts alone.
+    alt = [texts.alt_text(result.alt)] if result.alt else []
+    caption = texts.caption(texts.words_of(used), result.record, own)
+    body, html = await parse_formatted("\n\n".join((*asked, *alt, caption, *notes)))
+    return {
+        **image_content(request, body, html, result),
         event_content.OUR_KEY: event_content.ours(
             part.key,
             part.part,
@@ -180,6 +180,6 @@ async def _described(
             record=event_content.canonical(result.record),
             image=result.image_id,
             by=request.sender,
-            **_start(request),
+            **start_fields(request),
         ),
     }

@@ -14,16 +14,17 @@ from ..matrix import event_content
 from ..matrix.encryption import Encryption
 from ..matrix.http import MatrixHttp
 from ..outbox.queue import Outbox
-from ..store.part_names import FINAL, PartName
+from ..store.part_names import FINAL, SHEET, PartName
 from ..store.rows import Part, PartState, Rank, Request
 from ..store.store import Store
 from ..worker.client import WorkerClient
 from ..worker.info import STRUCTURES
 from ..worker.job_events import ChatEvent
 from ..worker.jobs import ImageResult, Job
-from . import films, refusal_words, watching
+from . import films, refusal_words, sheets, watching
 from .active import ActiveRequest, CannotAsk, RequestEnd
-from .image_event import picture_content
+from .following import follows
+from .image_event import models_own, picture_content, with_files
 from .input_images import Starts
 
 SUCCEEDED = "succeeded"
@@ -35,7 +36,7 @@ OVER = (PartState.SENT, PartState.FAILED, PartState.DROPPED)
 
 
 class Pictures:
-    """The kind ``image`` of :class:`~.active.Kind`, and the builder of parts ``picture/k``."""
+    """The kind ``image`` of :class:`~.active.Kind`, and the builder of parts ``picture/k`` and ``sheet``."""
 
     own_status = False
 
@@ -60,6 +61,7 @@ class Pictures:
         self._values = values
         self._offered = offered
         self._starts = starts
+        self._sheets = sheets.Sheets(store, worker, outbox, http, encryption, prefix=lambda: values().prefix)
         self._results: dict[tuple[str, str], ImageResult] = {}
         """Results from the worker, kept until the request ends."""
         self._spoiled_since: dict[str, float] = {}
@@ -75,7 +77,10 @@ class Pictures:
 
     async def body(self, active: ActiveRequest) -> dict[str, Any] | None:
         body = await self._starts.body(active.request)
-        if body is None or not any(body.get(name) for name in ("film", *NEWER)):
+        if body is None:
+            return None
+        body = await self._sheets.body(active, body)
+        if not any(body.get(name) for name in ("film", *NEWER)):
             return body
         known = (await self._worker.info()).features
         if body.get("film") and films.FEATURE not in known:
@@ -96,16 +101,22 @@ class Pictures:
         if job is None:
             return None
         await self._prompt_written(active, job)
-        drawn = sum(picture.state == SUCCEEDED for picture in job.pictures)
-        if drawn > active.made:
-            await self._store.set_made(active.key, drawn)
-            active.made = drawn
+        made = sum(picture.state == SUCCEEDED for picture in job.pictures)
+        if made > active.made:
+            await self._store.set_made(active.key, made)
+            active.made = made
         standing = await self._store.parts_of(active.key)
+        if made and sheets.wanted(active.request, standing):
+            if not job.final:
+                return None
+            if await self._sheets.post(active, job, standing):
+                return await self._ending(active, job, [SHEET])
         for picture in job.pictures:
             if picture.state == SUCCEEDED and picture.result is not None:
                 await self._deliver(active.request, picture.index, picture.result, standing)
         await self.films.post(active.request, job, standing)
-        return await self._ending(active, job) if job.final else None
+        drawn = [PartName.picture(picture.index) for picture in job.pictures if picture.state == SUCCEEDED]
+        return await self._ending(active, job, drawn) if job.final else None
 
     async def _prompt_written(self, active: ActiveRequest, job: Job) -> None:
         """From here on the same prompts are drawn, also by a worker that has forgotten this."""
@@ -131,28 +142,30 @@ class Pictures:
         else:
             self._outbox.rebuild(request.key, name)
 
-    async def _ending(self, active: ActiveRequest, job: Job) -> RequestEnd | None:
-        """The request's ending; ``None`` while pictures are still being sent."""
+    async def _ending(self, active: ActiveRequest, job: Job, expected: Sequence[PartName]) -> RequestEnd | None:
+        """The request's ending; ``None`` while the parts with its pictures are still being sent."""
         standing = await self._store.parts_of(active.key)
-        drawn = [PartName.picture(picture.index) for picture in job.pictures if picture.state == SUCCEEDED]
-        states = {name: standing[name].state for name in drawn if name in standing}
-        if any(name not in states or states[name] not in OVER for name in drawn) or films.are_owed(job, standing):
+        states = {name: standing[name].state for name in expected if name in standing}
+        if any(name not in states or states[name] not in OVER for name in expected) or films.are_owed(job, standing):
             return None
-        count = len(job.pictures)
-        delivered = sum(state is PartState.SENT for state in states.values())
-        if delivered == count:
-            return RequestEnd(outcome=SUCCEEDED, well=True, line=texts.done_line(job))
+        follow = follows(active.request, standing, self._store.clock.now())
+        whole = all(picture.state == SUCCEEDED for picture in job.pictures)
+        if whole and all(state is PartState.SENT for state in states.values()):
+            return RequestEnd(outcome=SUCCEEDED, well=True, line=texts.done_line(job), follow=follow)
         cancelled = job.state == "cancelled"
         reasons = active.reasons | {part.reason for name, part in standing.items() if not name.is_forgone}
         line = _why(job, reasons)
         content = await event_content.notice(line, active.key, FINAL, active.request)
         final = Part(key=active.key, part=FINAL, room_id=active.request.room_id, rank=Rank.REFUSAL, content=content)
         parts = [] if "cannot_encrypt" in reasons else [final]  # the sentence about encryption is already stored
-        return RequestEnd(outcome="cancelled" if cancelled else "failed", well=False, line=line, parts=parts)
+        outcome = "cancelled" if cancelled else "failed"
+        return RequestEnd(outcome=outcome, well=False, line=line, parts=parts, follow=None if cancelled else follow)
 
     async def ended(self, active: ActiveRequest, ending: RequestEnd) -> None:
         for place in [place for place in self._results if place[0] == active.key]:
             self._spoiled_since.pop(self._results.pop(place).image_id, None)
+        if (sheet := self._sheets.forget(active.key)) is not None:
+            self._spoiled_since.pop(sheet, None)
         self._starts.forget(active.key)
         self.watching.ended(active)
         await self._offer(active)
@@ -165,19 +178,23 @@ class Pictures:
                 self._outbox.offer(part, await self._offered(part.room_id))
 
     async def build(self, part: Part) -> dict[str, Any]:
-        """The content of ``picture/k``."""
+        """The content of ``picture/k``, or of ``sheet``."""
         request = await self._store.request(part.key)
         if request is None or not request.open:
             raise WorkerRefused(410, "not_found")
-        result = await self._result(request, part.part)
         first = await self._store.last_picture(part.room_id) is None
         # Two first requests of a room may be open at the same time.
         first = first and self._taught.setdefault(part.room_id, part.key) == part.key
         hint = texts.first_picture_hint(self._values().prefix) if first else None
         try:
-            return await picture_content(self._worker, self._http, self._encryption, request, part, result, hint)
+            if part.part == SHEET:
+                return await self._sheets.build(request, part, hint)
+            result = await self._result(request, part.part)
+            own = await models_own(self._worker, result)
+            content = await picture_content(request, part, result, hint, own)
+            return await with_files(self._worker, self._http, self._encryption, request, part, result, content)
         except WorkerForeign:
-            self._spoiled(result.image_id)
+            self._spoiled(part.image_id or "")
             raise
 
     def _spoiled(self, image_id: str) -> None:

@@ -286,3 +286,9 @@ def start_event(body: Mapping[str, Any] | None) -> str | None:
         if isinstance(event, str):
             return event
     return None
+
+
+def start_fields(request: Request) -> dict[str, Any]:
+    """For our key in a picture's event: the event of its input picture, so that it can be drawn again."""
+    event = start_event(request.body)
+    return {} if event is None else {"start": event}

@@ -11,6 +11,7 @@ from ..errors import WorkerError, WorkerRefused
 from ..language.style_values import style_names
 from ..store.rows import Request
 from ..worker.client import WorkerClient
+from .sweep_told import axes_of
 
 LOOK = 2.0
 """Seconds to wait for the names of chat models."""
@@ -24,14 +25,9 @@ async def of_picture(refusal: WorkerRefused, request: Request, worker: WorkerCli
         styles=style_names((request.body or {}).get("style")),
         chat_models=await _chat_models(worker) if unknown else (),
         prefix=prefix,
-        sweep=_sweep(request),
+        sweep=axes_of(request.body),
     )
     return texts.refused(refusal, asked)
-
-
-def _sweep(request: Request) -> list[Mapping[str, Any]]:
-    axes = (request.body or {}).get("sweep")
-    return [axis for axis in axes if isinstance(axis, Mapping)] if isinstance(axes, list) else []
 
 
 def _named(name: str, request: Request) -> Iterator[str]:

@@ -61,6 +61,11 @@ class PartName(str):
         return self.startswith(f"{PICTURE}/")
 
     @property
+    def shows(self) -> bool:
+        """A picture, or all of them on a sheet."""
+        return self.is_picture or self == "sheet"
+
+    @property
     def is_film(self) -> bool:
         return self.startswith(f"{FILM}/")
 
@@ -131,6 +136,8 @@ CHAT_END: Final = PartName("chat/end")
 """The last edit of a placeholder that does not become an answer."""
 DESCRIPTION: Final = PartName(f"{DESCRIBED}/1")
 """The message that says what a picture shows."""
+SHEET: Final = PartName("sheet")
+"""The contact sheet in place of a request's pictures; its own family."""
 COPY: Final = PartName(f"{COPIES}/0")
 """The copy of a picture in the gallery."""
 GREETING: Final = PartName("greeting")

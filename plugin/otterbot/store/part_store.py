@@ -59,7 +59,7 @@ class PartStore(Transactions):
         async def work(conn: Connection) -> bool:
             if await conn.fetchrow(sql.SENT, part.key, part.part, event_id, self.clock.now()) is None:
                 return False
-            if event_id is not None and part.part.is_picture:
+            if event_id is not None and part.part.shows:
                 await conn.execute(sql.LAST_PICTURE_SET, part.room_id, event_id)
             return True
 

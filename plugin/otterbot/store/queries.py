@@ -32,6 +32,9 @@ REQUEST_BY_EVENT = "SELECT * FROM requests WHERE event_id = $1 AND reaction IS N
 REQUEST_BY_REACTION = (
     "SELECT * FROM requests WHERE event_id = $1 AND sender = $2 AND reaction = $3 ORDER BY created_at DESC LIMIT 1"
 )
+REQUEST_BY_ANY_REACTION = (
+    "SELECT * FROM requests WHERE event_id = $1 AND reaction = $2 ORDER BY created_at DESC LIMIT 1"
+)
 OPEN_REQUESTS = (
     "SELECT * FROM requests WHERE state <> 'done' AND (CAST($1 AS TEXT) IS NULL OR room_id = $1) "
     "AND (CAST($2 AS TEXT) IS NULL OR sender = $2) ORDER BY created_at"

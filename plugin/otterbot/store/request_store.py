@@ -46,6 +46,11 @@ class RequestStore(Transactions):
         found = await self._requests(sql.REQUEST_BY_REACTION, event_id, sender, emoji)
         return found[0] if found else None
 
+    async def request_by_any_reaction(self, event_id: str, emoji: str) -> Request | None:
+        """The newest request that anybody has made with this emoji on that message."""
+        found = await self._requests(sql.REQUEST_BY_ANY_REACTION, event_id, emoji)
+        return found[0] if found else None
+
     async def open_requests(self, room: str | None = None, sender: str | None = None) -> list[Request]:
         """Those not done, oldest first."""
         return await self._requests(sql.OPEN_REQUESTS, room, sender)

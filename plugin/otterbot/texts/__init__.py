@@ -21,6 +21,7 @@ from .quotas import *  # noqa: F403
 from .reactions import *  # noqa: F403
 from .refusals import *  # noqa: F403
 from .rooms import *  # noqa: F403
+from .sheets import *  # noqa: F403
 from .starts import *  # noqa: F403
 from .styles import *  # noqa: F403
 from .sweep_usage import *  # noqa: F403

@@ -20,11 +20,15 @@ MAX_CAPTION = 1_000
 def caption(prompt: str, record: Mapping[str, Any], own: ModelDefaults | None = None) -> str:
     """Markdown: the words, a line of what made the picture, and what a language model was asked with. ``own``: as in
     :func:`summary`."""
-    parts = (plain_lines(prompt, MAX_CAPTION), summary(record, own), _expanded(record.get("used")))
+    parts = (prompt_lines(prompt), summary(record, own), expanded(record.get("used")))
     return "\n\n".join(part for part in parts if part)
 
 
-def _expanded(used: Any) -> str:
+def prompt_lines(prompt: str) -> str:
+    return plain_lines(prompt, MAX_CAPTION)
+
+
+def expanded(used: Any) -> str:
     """What a language model was asked with; ``""`` where the prompt is somebody's own."""
     written = used.get("expansion") if isinstance(used, Mapping) else None
     if not isinstance(written, Mapping) or not isinstance(written.get("prompt"), str):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from ..language.reaction import as_sent
 from .escape import one_line, person, plain
 from .info import MAX_LINE, block
 from .jobs import typed
@@ -12,12 +13,12 @@ from .usage import command
 
 def for_whom(text: str, emoji: str | None, sender: str) -> str:
     """``text`` as it is said to the person who asked with that reaction; unchanged, where it was a message."""
-    return text if emoji is None else f"{emoji} {person(sender)}: {text}"
+    return text if emoji is None else f"{as_sent(emoji)} {person(sender)}: {text}"
 
 
 def drawn_for(emoji: str, sender: str) -> str:
     """Under a picture that somebody asked for with a reaction."""
-    return f"{emoji} for {person(sender)}"
+    return f"{as_sent(emoji)} for {person(sender)}"
 
 
 def offered(emojis: Sequence[str]) -> str:

@@ -2,9 +2,32 @@
 
 from __future__ import annotations
 
-from .escape import code
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .escape import code, plain
 from .jobs import count_of
+from .swept_values import called, written
 from .usage import command
+
+MOST_SHOWN = 8
+"""Values of an axis that a caption lists."""
+
+
+def sweep_line(axes: Sequence[Mapping[str, Any]]) -> str:
+    """``cfg 4, 8 across · steps 10, 20 down``: what the fields of a sheet differ in. ``axes``: of a request's body."""
+    said = [_axis(axis) for axis in axes]
+    if len(said) == 2:
+        said = [f"{one} {way}" for one, way in zip(said, ("across", "down"), strict=True)]
+    return " · ".join(said)
+
+
+def _axis(axis: Mapping[str, Any]) -> str:
+    values = axis["values"]
+    shown = ", ".join(plain(written(value) or "nothing", 40) for value in values[:MOST_SHOWN])
+    more = f" and {len(values) - MOST_SHOWN} more" if len(values) > MOST_SHOWN else ""
+    name = " ".join(part for part in (called(axis), plain(str(axis.get("name") or ""), 60)) if part)
+    return f"{name} {shown}{more}"
 
 
 def sweep_too_many(count: int, most: int) -> str:

@@ -26,8 +26,8 @@ def swept_values(sweep: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> d
     for way, axis in enumerate(sweep):
         whole = [chosen[0], full[1]] if way == 0 else [full[0], chosen[1]]
         if len(chosen[way]) < sizes[way] and set(product(*whole)) == places:
-            return {_called(axis): _written(axis, chosen[way])}
-    return {_called(axis): _written(axis, chosen[way]) for way, axis in enumerate(sweep)}
+            return {called(axis): _written(axis, chosen[way])}
+    return {called(axis): _written(axis, chosen[way]) for way, axis in enumerate(sweep)}
 
 
 def named_values(values: Mapping[str, Sequence[str]]) -> str:
@@ -52,7 +52,7 @@ def _place(name: str) -> tuple[int, int] | None:
     return column - 1, int(found[2]) - 1
 
 
-def _called(axis: Mapping[str, Any]) -> str:
+def called(axis: Mapping[str, Any]) -> str:
     field = str(axis.get("field", ""))
     return _CALLED.get(field, field)
 

@@ -91,6 +91,37 @@ class Picture(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SheetField(Answer):
+    index: int
+    name: str
+    shown: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class SheetPicture(Answer):
+    """The picture of a contact sheet; a picture of the archive like any other."""
+
+    image_id: str
+    filename: str
+    mimetype: str
+    size: int
+    width: int
+    height: int
+    blurhash: str
+    thumbnail: Thumbnail
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet(Answer):
+    columns: int
+    fields: tuple[SheetField, ...] = ()
+    picture: SheetPicture | None = None
+    """``None``: it could not be made."""
+    error: Failure | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Drawing(Answer):
     """A picture that a language model asks for."""
 
@@ -175,6 +206,8 @@ class Job(Answer):
     """The resolved request of an image job: submitted unchanged, it gives the same pictures. Older workers do not send
     it."""
     pictures: tuple[Picture, ...] = ()
+    sheet: Sheet | None = None
+    """Of a job that was asked for one, a moment after its last picture."""
     turn: Turn | None = None
     description: Description | None = None
 
@@ -195,7 +228,8 @@ class Job(Answer):
         """A measure that grows with every final row, to tell the newer of two answers."""
         alone = (self.turn, self.description)
         rows: list[Picture | Turn | Description] = [*self.pictures, *(row for row in alone if row is not None)]
-        return sum(row.state in FINAL for row in rows), sum(row.attempt for row in rows)
+        final = sum(row.state in FINAL for row in rows)
+        return final + (self.sheet is not None), sum(row.attempt for row in rows)
 
 
 @dataclass(frozen=True, kw_only=True)

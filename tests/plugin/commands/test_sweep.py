@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from command_rig import ROOM, Rig
+from command_rig import BOT, ROOM, Rig
 from room_pictures import RECORD, USED, reply
+from room_sheets import sheet_content
 
 from otterbot import texts
 from otterbot.config import LimitValues
 from otterbot.errors import FieldProblem, WorkerRefused
+from otterbot.language.options import SWEEP
+from otterbot.matrix.event_content import OUR_KEY
+from otterbot.requests.sweep_told import sweep_told
 
 CFG = {"field": "guidance_scale", "values": [4.0, 8.0]}
 
@@ -125,3 +129,54 @@ def test_a_refusal_names_the_value() -> None:
     assert "`boots`" in texts.refused(error, texts.Asked(sweep=words))
     hostile = refusal("steps", "too_many", "x", pictures=["ZZZ9", "Z99", "", "A0"])
     assert texts.refused(hostile, asked).startswith("❌ ")
+
+
+def sheet(rig: Rig, line: str, prompt: str = "otter, hat", **used: Any) -> dict[str, Any]:
+    """A sweep's sheet of four fields, as its request and its pictures make it."""
+    axes = SWEEP.sent(SWEEP.typed(line))
+    content = sheet_content(4, 2, **{"prompt": prompt, **used})
+    content[OUR_KEY] |= sweep_told({"sweep": axes, "prompt": "otter, hat"})
+    content[OUR_KEY]["sheet"]["swept"] = True
+    return reply(rig.homeserver.add(ROOM, BOT, "m.room.message", content)["event_id"])
+
+
+async def test_all_of_it_once_more_with_a_new_seed(rig: Rig) -> None:
+    where = sheet(rig, "cfg 4,8 words hat|crown", prompt="otter, crown")
+    body = await rig.drawn("!again", **where)
+    assert body["sweep"] == [CFG, {"field": "words", "values": ["hat", "crown"]}]
+    assert (body["prompt"], body["count"], body["seed"] != USED["seed"]) == ("otter, hat", 1, True)
+    kept = await rig.drawn("!again --seed same --steps 3", **where)
+    assert (kept["seed"], kept["steps"], kept["sweep"][0]) == (USED["seed"], 3, CFG)
+    seeds = (await rig.drawn("!again", **sheet(rig, "seed 1,2")))["sweep"][0]["values"]
+    assert seeds[1] - seeds[0] in (1, 1 - 2**32)
+    assert seeds != [1, 2]
+    assert "the sweep several" in await rig.answer("!again --cfg 7", **where)
+
+
+async def test_a_field_of_it(rig: Rig) -> None:
+    where = sheet(rig, "cfg 4,8 steps 1,2")
+    body = await rig.drawn("!sweep B2 steps 10,20", **where)
+    assert (body["sweep"], body["seed"]) == ([{"field": "steps", "values": [10, 20]}], 10)
+    assert "sweep" not in await rig.drawn("!again B1", **where)
+    assert "sheet of several" in await rig.answer("!sweep steps 10,20", **where)
+    hostile = sheet_content(4, 2)
+    hostile[OUR_KEY] |= {"sweep": {"axes": [{"field": "steps", "values": [1, 10**9]}]}}
+    hostile[OUR_KEY]["sheet"]["swept"] = True
+    event = rig.homeserver.add(ROOM, BOT, "m.room.message", hostile)["event_id"]
+    assert "sheet of several" in await rig.answer("!again", **reply(event))
+
+
+async def test_again_while_it_waits(rig: Rig) -> None:
+    await rig.drawn("!draw otter --sweep cfg=4,8")
+    body = await rig.drawn("!again")
+    assert body["sweep"] == [CFG]
+
+
+def test_what_a_sheet_says_of_its_sweep() -> None:
+    axes = SWEEP.sent(SWEEP.typed("cfg 4..8 words hat|*crown*|"))
+    assert texts.sweep_line(axes) == "cfg 4, 5, 6, 7, 8 across · words hat, \\*crown\\*, nothing down"
+    assert texts.sweep_line(SWEEP.sent(SWEEP.typed("seed 1..20/20"))).endswith("8 and 12 more")
+    assert texts.sweep_line([]) == ""
+    long = SWEEP.sent(SWEEP.typed("words " + "|".join(f"{n}{'x' * 900}" for n in range(20))))
+    assert sweep_told({"sweep": long, "prompt": "x"}) == {}
+    assert sweep_told(None) == sweep_told({"prompt": "otter"}) == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -9,9 +10,11 @@ import pytest
 
 from otterbot.commands.registry import VOCABULARY
 from otterbot.language.intents import Intent, parse
+from otterbot.language.option_kinds import NeverTyped
 from otterbot.language.option_values import Axis
 from otterbot.language.options import SWEEP
 from otterbot.language.problems import Refused
+from otterbot.matrix.event_content import canonical
 
 FIVE = (4.0, 7.0, 10.0, 13.0, 16.0)
 
@@ -170,3 +173,29 @@ def test_hostile_sweeps_take_no_time(text: str) -> None:
         SWEEP.typed(text)
     assert all(len(one) <= 40 for one in (refused.value.problem.flag, *refused.value.problem.near))
     assert time.perf_counter() - begun < 2.0
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["cfg 4..16/5 steps 10,20", "lora penguin -1..1", "size 512x768,640", "style watercolor+backlit,none",
+     "words hat|crown|", "seed 1..4 clip-skip 1,2", "sampler euler a,unipc variation 0.1,0.25", "hires 0.3,0.5"],
+)  # fmt: skip
+def test_a_sheets_message_says_the_same(text: str) -> None:
+    axes = SWEEP.typed(text)
+    told = canonical(SWEEP.sent(axes))
+    assert SWEEP.recorded(json.loads(json.dumps(told))) == axes
+
+
+@pytest.mark.parametrize(
+    "told",
+    [None, [], {}, [1], [{"field": "cfg", "values": [1, 2]}], [{"field": "steps", "values": [1]}],
+     [{"field": "steps", "values": [1, 999]}], [{"field": "steps", "values": "12"}],
+     [{"field": "size", "values": [1, 2]}], [{"field": "size", "values": [[64, 64, 64], [1, 2]]}],
+     [{"field": "lora", "values": ["--1", "-9"]}],
+     [{"field": "lora", "values": [1, 2], "name": 7}], [{"field": "words", "values": ["a", "x" * 4_001]}],
+     [{"field": "seed", "values": list(range(65))}], [{"field": "seed", "values": [1, 2]}] * 2,
+     [{"field": field, "values": [1, 2]} for field in ("seed", "steps", "clip_skip")]],
+)  # fmt: skip
+def test_hostile_messages_are_no_sweeps(told: Any) -> None:
+    with pytest.raises(NeverTyped):
+        SWEEP.recorded(told)

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from homeserver_double import Rate
 from listening import Listening
 from plugin_rig import ROOM, Rig
 
@@ -57,12 +56,12 @@ def offered(rig: Rig) -> int:
 
 
 async def test_a_limit_drops_them(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    rig.server.rate = Rate(4, 5.0)  # ⏳, the picture, ✅, and ⏳ taken back
+    rig.server.limit = lambda content: 50 if content.get("m.relates_to", {}).get("key") in OFFERED else 0
     await rig.done(await rig.ask())
     await rig.until(lambda: offered(rig) and not rig.outbox.sendable())
     assert (offered(rig), under(rig, rig.server.pictures(ROOM)[-1]["event_id"])) == (1, [])
-    await asyncio.sleep(0.8)
-    rig.server.rate = None
+    await asyncio.sleep(0.2)
+    rig.server.limit = lambda content: 0
     await rig.done(await rig.ask())
     await rig.until(lambda: not rig.outbox.sendable())
     assert offered(rig) == 1, "not late, and none as long as that was just now"
@@ -73,8 +72,8 @@ async def test_a_limit_drops_them(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 async def test_they_take_no_results_place(rig: Rig) -> None:
-    """Twelve people's pictures under Synapse's bucket, with a quicker clock."""
-    rig.server.rate = Rate(10, 20.0)
+    """Once the homeserver has limited anything, the next pictures get none."""
+    rig.server.limits = [50]
     requests = [await rig.ask(sender=f"@user{number}:test") for number in range(12)]
     for request in requests:
         assert (await rig.done(request)).outcome == "succeeded"

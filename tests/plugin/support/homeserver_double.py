@@ -57,6 +57,8 @@ class HomeserverDouble:
         """How many sends are carried out but never answered."""
         self.limits: list[int] = []
         """``retry_after_ms`` of the next refusals."""
+        self.limit: Callable[[dict[str, Any]], int] = lambda content: 0
+        """``retry_after_ms`` of what is refused for its content; 0: it passes."""
         self.read_limits: list[int] = []
         """The same for timelines."""
         self.refuse: Callable[[dict[str, Any]], bool] = lambda content: False
@@ -215,6 +217,8 @@ class HomeserverDouble:
             return web.Response(status=404, text="<html>nothing here</html>", content_type="text/html")
         if self.refuse(content):
             return web.json_response({"errcode": "M_UNKNOWN", "error": "no"}, status=400)
+        if (wait := self.limit(content)) > 0:
+            return web.json_response({"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": wait}, status=429)
         if self.limits:
             wait = self.limits.pop(0)
             return web.json_response({"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": wait}, status=429)

@@ -52,7 +52,9 @@ class WorkerDouble:
         """Whose pictures are checked until somebody says that it is enough."""
         self.alpha = False
         """Whether what is brought has holes."""
-        self.features = ["img2img", "previews", "film"]
+        self.features = ["img2img", "previews", "film", "sheet"]
+        self.sheets = True
+        """Whether it makes a sheet as soon as all pictures of a job are final."""
         self.limits: dict[str, int] = {}
         self.submissions: list[dict[str, Any]] = []
         self.refuse: tuple[int, dict[str, Any]] | None = None
@@ -200,7 +202,30 @@ class WorkerDouble:
             job["state"] = "succeeded"
         else:
             job["state"] = "cancelled" if "cancelled" in states else "failed"
+        if self.sheets and {"queued", "running"}.isdisjoint(states):
+            self.make_sheet(job)
         self.say("job", {"job": job})
+
+    def make_sheet(self, job: dict[str, Any], error: dict[str, Any] | None = None) -> None:
+        """Where one was asked for and something was drawn."""
+        drawn = [picture["state"] == "succeeded" for picture in job["pictures"]]
+        if (job["resolved"] or {}).get("sheet") is None or not any(drawn) or job["sheet"] is not None:
+            return
+        fields = [{"index": k, "name": str(k + 1), "shown": shown} for k, shown in enumerate(drawn)]
+        job["sheet"] = {
+            "columns": job["resolved"]["sheet"]["columns"],
+            "fields": fields,
+            "picture": None,
+            "error": error,
+        }
+        if error is None:
+            self._number += 1
+            data = self.images[f"sheet-{self._number}"] = b"\xff\xd8\xff" + job["id"].encode()
+            job["sheet"]["picture"] = {
+                "image_id": f"sheet-{self._number}", "filename": "otter.sheet.jpg", **self._file(data), "width": 16,
+                "height": 16, "blurhash": "L00000fQfQfQfQfQfQfQfQfQfQfQ",
+                "thumbnail": {"width": 16, "height": 16, **self._file(data)},
+            }  # fmt: skip
 
     def say(self, name: str, data: Any) -> None:
         for stream in self._streams:
@@ -241,13 +266,21 @@ class WorkerDouble:
             "id": f"job-{self._number}", "key": body["key"], "kind": "image", "owner": body["owner"],
             "room": body["room"], "private": body["private"], "created_at": time.time(), "state": "queued",
             "place": 0, "eta_s": 1.0, "request": inner, "pictures": pictures, "turn": None,
-            "resolved": self._resolved(body["kind"], inner) if self.resolves else None,
+            "resolved": self._resolved(body["kind"], inner) if self.resolves else None, "sheet": None,
         }  # fmt: skip
+        if (before := inner.get("drawn_before")) in self.images:
+            self._drawn_before(job, before)
         self.jobs[job["id"]] = job
         self.bodies[body["key"]] = body
         if self.auto:
             asyncio.get_running_loop().call_soon(self.draw_all, job)
         return web.json_response(job, status=202)
+
+    def _drawn_before(self, job: dict[str, Any], image_id: str) -> None:
+        pictures = [picture for known in self.jobs.values() for picture in known["pictures"] if "result" in picture]
+        result = next(one["result"] for one in pictures if one["result"]["image_id"] == image_id)
+        job["pictures"][0] |= {"state": "succeeded", "result": result}
+        job["state"] = "succeeded"
 
     def _resolved(self, kind: str, asked: dict[str, Any]) -> dict[str, Any]:
         """With nothing left open; what was resolved before stays so."""
@@ -261,7 +294,9 @@ class WorkerDouble:
         size = {"width": 8, "height": 8}
         more = {name: {**asked[name], **size} for name in ("init_image", "control") if asked.get(name) is not None}
         more |= {"mask": {**asked["mask"], "alpha": True}} if asked.get("mask") is not None else {}
-        return {**usual, **{name: asked[name] for name in asked if name not in ("layers", "most")}, **more}
+        more |= {"sheet": {"columns": 2, **asked["sheet"]}} if asked.get("sheet") is not None else {}
+        ours = ("layers", "most", "drawn_before")
+        return {**usual, **{name: asked[name] for name in asked if name not in ours}, **more}
 
     async def _input(self, request: web.Request) -> web.Response:
         data = await request.read()

@@ -258,3 +258,73 @@ async def test_titles_name_fields_and_come_back_when_it_is_submitted_again(tmp_p
         assert again["resolved"]["sheet"] == job["resolved"]["sheet"]
         sheets = [one["sheet"]["picture"]["sha256"] for one in (job, again)]
         assert sheets[0] == sheets[1], "the same pictures make the same sheet"
+
+
+# ---------------------------------------------------------------- one of them once more
+
+
+async def chosen(here: Here, job: Json, index: int, **changes: object) -> Json:
+    """A job for one picture of another one, as a client asks for it."""
+    used = job["pictures"][index]["result"]["record"]["used"]
+    names = ("prompt", "negative_prompt", "model", "steps", "guidance_scale", "width", "height", "sampler", "seed")
+    fields = {name: used[name] for name in names} | {"drawn_before": job["pictures"][index]["result"]["image_id"]}
+    outer = {name: job[name] for name in ("room", "private")}
+    return await here.api.submit(image(f"key-chosen-{len(changes)}-{index}", **{**outer, **fields, **changes}))
+
+
+async def test_what_is_in_the_archive_is_not_drawn_again(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path)) as here:
+        job = await sheet_of(here, image(**FOUR))
+        await here.api.call("POST", "/v1/pause", {})
+        again = await chosen(here, job, 1)
+        assert again["state"] == "succeeded", "at once, although nothing is drawn now"
+        assert again["pictures"][0]["result"] == job["pictures"][1]["result"]
+        assert (await chosen(here, job, 1))["id"] == again["id"]
+
+
+OTHERS: dict[str, Json] = {
+    "another seed": {"seed": 99},
+    "other words": {"prompt": "fox"},
+    "another room": {"room": "!other:here"},
+    "more steps": {"steps": 3},
+    "two of them": {"count": 2},
+    "an id of nobody's": {"drawn_before": "../../etc/passwd"},
+}
+
+
+@pytest.mark.parametrize("case", OTHERS)
+async def test_what_is_not_that_picture_is_drawn(tmp_path: Path, case: str) -> None:
+    async with worker_here(settings(tmp_path)) as here:
+        job = await sheet_of(here, image(**FOUR))
+        await here.api.call("POST", "/v1/pause", {})
+        again = await chosen(here, job, 1, **OTHERS[case])
+        assert again["state"] == "queued"
+        await here.api.call("POST", "/v1/resume")
+        done = await here.api.done(again["id"])
+        assert done["pictures"][0]["result"]["image_id"] != job["pictures"][1]["result"]["image_id"]
+
+
+async def test_one_that_is_gone_is_drawn_and_the_same(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path)) as here:
+        job = await sheet_of(here, image(private=True, **FOUR))
+        await here.api.call("POST", f"/v1/images/{job['sheet']['picture']['image_id']}/delivered")
+        before = f"/v1/images/{job['pictures'][1]['result']['image_id']}"
+        await here.api.call("POST", f"{before}/delivered")
+        assert (await here.api.call("GET", before))[0] == 410
+        again = await here.api.done((await chosen(here, job, 1))["id"])
+        assert again["pictures"][0]["result"]["record"]["used"]["seed"] == 11
+
+
+async def test_its_words_are_forgotten_with_the_job_that_took_it_over(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path)) as here:
+        job = await sheet_of(here, image(prompt="canary5f1e", private=True, **FOUR))
+        again = await chosen(here, job, 1)
+        assert again["state"] == "succeeded"
+        for picture in job["pictures"]:
+            await here.api.call("DELETE", f"/v1/images/{picture['result']['image_id']}")
+        await here.parts.store.forget(time.time() + 3_700, private_requests=True)
+        words = await here.parts.store._db.fetch(
+            "SELECT 1 FROM jobs JOIN rows ON rows.job_id = jobs.id "
+            "WHERE jobs.request || coalesce(jobs.sheet, '') || rows.result LIKE '%canary5f1e%'"
+        )
+        assert words == []

@@ -16,6 +16,7 @@ from ..queue.model import StoredJob
 from ..queue.submission import InputGone, KeyReused, Limits, QueueFull, Submission
 from ..requests import input_images, resolve, resubmitted, turns
 from ..requests.refusal import Refused, problem
+from ..runner import drawn_before
 from ..schemas.jobs import Job, JobList
 from ..schemas.new_jobs import NewChatJob, NewDescribeJob, NewImageJob, NewJob, NewResolvedJob
 from ..schemas.requests import ImageRequest
@@ -43,6 +44,8 @@ async def submit(request: web.Request) -> web.Response:
             raise _key_reused()
         return reply(await parts.views.job(known))
     submission = await _resolve(parts, client, new)
+    if isinstance(new, NewImageJob) and new.request.drawn_before is not None:
+        submission = await drawn_before.found(new.request.drawn_before, submission, parts.store, parts.archive)
     queue = parts.config.queue
     limits = Limits(open_rows=queue.max_open, open_rows_per_owner=queue.max_open_per_owner)
     try:

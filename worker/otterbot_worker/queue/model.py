@@ -171,6 +171,8 @@ class NewRow:
     work: float
     kind: RowKind | None = None
     """``None``: its job's."""
+    drawn: ImageResult | None = None
+    """It is in the archive already, drawn for another job."""
     idx: int = 0
     """Its picture's index; rows are drawn in the order in which they are given."""
 

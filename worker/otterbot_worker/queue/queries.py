@@ -17,6 +17,9 @@ INSERT_JOB = """
 INSERT_ROW = """
     INSERT INTO rows (job_id, idx, client, owner, kind, model, work, seed, state, created_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?)"""
+DRAWN_BEFORE = """
+    UPDATE rows SET state = 'succeeded', result = ?, finished_at = ? WHERE job_id = ? AND idx = ?
+    AND EXISTS (SELECT 1 FROM images WHERE image_id = ? AND client = ? AND gone_at IS NULL)"""
 OPEN_OF_OWNER = f"SELECT COUNT(*) AS count FROM rows WHERE {_OPEN} AND client = ? AND owner = ?"
 OPEN_OF_CLIENT = f"SELECT COUNT(*) AS count FROM rows WHERE {_OPEN} AND client = ?"
 
@@ -119,6 +122,8 @@ _FORGET_RECORD = """
         '$.record.used.loras', json('[]'), '$.record.used.embeddings', json('[]'), '$.notes', json('[]'), '$.alt', NULL)
     WHERE result IS NOT NULL AND """
 FORGET_RECORD = f"{_FORGET_RECORD} job_id = ? AND idx = ?"
+FORGET_RECORDS_OF_JOBS = f"{_FORGET_RECORD} job_id IN (SELECT value FROM json_each(?))"
+"""Pictures that a job has from another one are among those of that one alone."""
 FORGET_RECORDS = f"""{_FORGET_RECORD} (job_id, idx) IN (
         SELECT job_id, idx FROM images WHERE private = 1 AND relpath IN (SELECT value FROM json_each(?)))"""
 
@@ -185,7 +190,7 @@ FORGET_REQUESTS = f"""
     WHERE private = 1 AND forgotten = 0 AND kind = 'image'
     AND NOT EXISTS (SELECT 1 FROM images WHERE job_id = jobs.id AND gone_at IS NULL)
     AND NOT EXISTS (SELECT 1 FROM rows WHERE job_id = jobs.id AND (finished_at IS NULL OR finished_at > ?))
-    AND id NOT IN (SELECT job_id FROM rows WHERE {_OPEN})"""
+    AND id NOT IN (SELECT job_id FROM rows WHERE {_OPEN}) RETURNING id"""
 FORGET_JOBS = """
     DELETE FROM jobs WHERE created_at < ?
     AND NOT EXISTS (SELECT 1 FROM rows WHERE job_id = jobs.id AND (finished_at IS NULL OR finished_at > ?))"""

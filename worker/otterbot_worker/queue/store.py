@@ -225,7 +225,9 @@ class Store:
         if forgotten:
             await self._db.write(q.FORGET_TEXT, (json.dumps([row["id"] for row in forgotten]),))
         if private_requests:
-            await self._db.write(q.FORGET_REQUESTS, (now - CHAT_TEXT_SECONDS,))
+            done = await self._db.write(q.FORGET_REQUESTS, (now - CHAT_TEXT_SECONDS,))
+            if done:
+                await self._db.write(q.FORGET_RECORDS_OF_JOBS, (json.dumps([row["id"] for row in done]),))
         await self._db.write(q.FORGET_JOBS, (now - KEY_DAYS * 86_400, now - KEY_DAYS * 86_400))
         await self._db.write(q.FORGET_SERVED, (now - 86_400,))
         return [row["id"] for row in forgotten]

@@ -126,6 +126,10 @@ async def insert(
             for row in new.rows
         ],
     )
+    for idx, row in enumerate(new.rows):
+        if row.drawn is not None:
+            result = row.drawn.model_dump_json()
+            await connection.execute(q.DRAWN_BEFORE, (result, now, job_id, idx, row.drawn.image_id, new.client))
     assert stored is not None
     return StoredJob.from_row(stored), True
 

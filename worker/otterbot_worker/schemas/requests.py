@@ -255,6 +255,9 @@ class ImageRequest(ImageOptions):
     preview: bool = False
     """Small previews while it is drawn; ``Progress.preview`` says when there is a new one. They change nothing in the
     picture and are gone with its last step. None where ``safety`` is set: the checker has not seen them."""
+    drawn_before: Annotated[str | None, Field(max_length=64)] = None
+    """The id of the picture that this request makes again. Where it is still here, was drawn for the same room, and its
+    record says the same, the job has it at once; else it is drawn. Of one picture only."""
     film: bool = False
     """The early steps and the finished picture as one short animated WebP (`ImageResult.film`), kept beside the
     picture. Not with ``upscale``, and none where ``safety`` is set: the checker has not seen them."""
