@@ -39,7 +39,7 @@ async def test_settings_hold(rig: Rig) -> None:
 
 EVERY = {
     "model": "sdxl-turbo", "size": "512x640", "steps": "20", "cfg": "2.5", "negative": "fog", "count_max": "2",
-    "sweep_max": "9", "per_day": "20", "offer": "🔁",
+    "sweep_max": "9", "per_day": "20", "batch": "sheet", "offer": "🔁",
     "safe": "on", "expand": "on", "watch": "on", "alt": "describe", "chat": "llama3.2:3b",
     "persona": "You are a pirate.", "chat_draws": "on", "style": "watercolor,backlit",
 }  # fmt: skip
