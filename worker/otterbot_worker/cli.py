@@ -12,14 +12,13 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import __version__, config, config_file, logs, privacy, terminal
 from .errors import CannotLook
 from .own_worker import Refused, call
 
 if TYPE_CHECKING:
-    from .models.catalogue import Catalogue
     from .models.entries import ModelEntry
 
 log = logging.getLogger(__name__)
@@ -72,7 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     listed = commands.add_parser("models", help=about, description=about, parents=[common])
     about = "print how each one would lie in the memory of cards of some sizes, and how much it would need there"
     listed.add_argument("--plans", action="store_true", help=about)
+    listed.add_argument("--about", action="store_true", help="say what each is good for as well")
     listed.set_defaults(run=_models)
+    _models_parsers(listed.add_subparsers(title="commands", metavar="COMMAND"), common)
     about = "say how a picture was made: the line to type in a room that makes it again, and what else the file says"
     shown = commands.add_parser("show", help="say how a picture was made", description=about, parents=[common])
     shown.add_argument("file", type=Path, metavar="FILE", help="a PNG, JPEG or WebP picture, or the .yml beside one")
@@ -83,6 +84,19 @@ def _parser() -> argparse.ArgumentParser:
     paused.add_argument("--minutes", type=float, help="go on by itself after that (default: at `resume`)")
     paused.set_defaults(run=_pause)
     return parser
+
+
+def _models_parsers(commands: Any, common: argparse.ArgumentParser) -> None:
+    about = "fetch a model from the hub: says before what it takes and under which licence, and goes on where it ended"
+    got = commands.add_parser("get", help="fetch a model from the hub", description=about, parents=[common])
+    got.add_argument("name", metavar="NAME")
+    got.add_argument("--accept", action="store_true", help="its licence is accepted, where that is asked for")
+    got.set_defaults(run=_models_get)
+    about = "remove what was fetched of a model; what another model uses stays"
+    removed = commands.add_parser("rm", help="remove what was fetched of a model", description=about, parents=[common])
+    removed.add_argument("name", metavar="NAME")
+    removed.add_argument("--yes", action="store_true", help="do not ask")
+    removed.set_defaults(run=_models_rm)
 
 
 # ---------------------------------------------------------------- serving
@@ -151,40 +165,45 @@ def _show(asked: argparse.Namespace) -> int:
 
 
 def _models(asked: argparse.Namespace) -> int:
+    from . import model_commands
     from .api import default as defaults
     from .api.parts import read_catalogue
 
     settings = config_file.load(asked.config)
     catalogue = read_catalogue(settings)
-    if getattr(asked, "plans", False):
+    if asked.plans:
         return _plans(settings, catalogue.images.values())
     default = defaults.find(settings, catalogue, READ_SECONDS)
-    look = catalogue.look(READ_SECONDS)
-    broken = dict(look.broken)
-    width = max(map(len, [*look.images, *broken]))
-    for name, entry in look.images.items():
-        where, why = _where(catalogue, entry)
-        about = terminal.visible(broken.pop(name, why or entry.about))
-        print(f"{'*' if name == default.name else ' '} {name:<{width}}  {where:<9}  {about}")
-    for name, why in broken.items():
-        print(f"  {name:<{width}}  {'broken':<9}  {terminal.visible(why)}")
-    print(f"\n* the default{f'. {default.notice}' if default.notice else ''}")
+    for line in model_commands.page(catalogue, default, **_reserves(settings), about=asked.about):
+        print(line)
     return 0
 
 
-def _where(catalogue: Catalogue, entry: ModelEntry) -> tuple[str, str | None]:
-    """Where the model's files are, in a word, and what is wrong."""
-    try:
-        return "here" if entry.here() else "on demand" if catalogue.available(entry) else "missing", None
-    except CannotLook as error:
-        return "unknown", error.sentence
+def _models_get(asked: argparse.Namespace) -> int:
+    from . import model_commands
+    from .api.parts import read_catalogue
+
+    return model_commands.get(read_catalogue(config_file.load(asked.config)), asked.name, accept=asked.accept)
+
+
+def _models_rm(asked: argparse.Namespace) -> int:
+    from . import model_commands
+    from .api.parts import read_catalogue
+
+    settings = config_file.load(asked.config)
+    others = filter(None, (settings.images.safety_checker, settings.images.captioner))
+    return model_commands.remove(read_catalogue(settings), asked.name, also_used=others, yes=asked.yes)
+
+
+def _reserves(settings: config.Config) -> dict[str, int]:
+    """Bytes that pictures leave free."""
+    return {"reserve": settings.gpu.reserve_mb * 10**6, "ram_reserve": settings.gpu.ram_reserve_mb * 10**6}
 
 
 def _plans(settings: config.Config, entries: Iterable[ModelEntry]) -> int:
     from .memory import placement_table
 
-    reserves = {"reserve": settings.gpu.reserve_mb * 10**6, "ram_reserve": settings.gpu.ram_reserve_mb * 10**6}
-    print(placement_table.page(entries, **reserves))
+    print(placement_table.page(entries, **_reserves(settings)))
     return 0
 
 

@@ -17,11 +17,11 @@ from hub import Hub
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw, UsedControlNet
 from otterbot_worker.gpu.process import GpuProcess
-from otterbot_worker.images.load import download, loader
+from otterbot_worker.images.load import loader
 from otterbot_worker.images.load.controlnet import LoadedControlNet
 from otterbot_worker.images.memory.placing import RESIDENT
 from otterbot_worker.memory.device_info import Precision
-from otterbot_worker.models import controlnets, files
+from otterbot_worker.models import controlnets, download, files
 from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.schemas.draw_files import ControlFiles
 from otterbot_worker.schemas.jobs import Progress

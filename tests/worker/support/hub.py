@@ -11,16 +11,22 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+TOKEN = "hf_of_an_account_that_has_accepted"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class Hub:
     """``url`` goes into ``HF_ENDPOINT``. File contents are held back while ``hold`` is not set, those of files with a
-    name in ``late`` while it stands there, and come at a rest of ``slowly`` seconds every 256 KiB."""
+    name in ``late`` while it stands there, and come at a rest of ``slowly`` seconds every 256 KiB. Repositories of
+    ``gated`` give files to those with ``TOKEN`` alone; ``licences`` stand on their pages; ``ranges`` are the beginnings
+    of what was asked for in part."""
 
     def __init__(self, repositories: dict[str, Path]) -> None:
         self.repositories = repositories
         self.asked: list[str] = []
+        self.gated: set[str] = set()
+        self.licences: dict[str, str] = {}
+        self.ranges: list[int] = []
         self.late: set[str] = set()
         self.file_asked = threading.Event()
         self.slowly = 0.0
@@ -67,6 +73,9 @@ class Hub:
         folder = self.repositories.get(f"{owner}/{name}")
         file = folder / "/".join(parts) if folder else None
         self.file_asked.set()
+        if f"{owner}/{name}" in self.gated and request.headers.get("Authorization") != f"Bearer {TOKEN}":
+            self._refuse(request, body=body)
+            return
         if body:
             self.hold.wait(30)
             until = time.monotonic() + 30
@@ -76,11 +85,19 @@ class Hub:
             request, file.read_bytes() if file and file.is_file() else None, "application/octet-stream", body=body
         )
 
-    @staticmethod
-    def _info(repository: str, folder: Path) -> dict[str, object]:
+    def _info(self, repository: str, folder: Path) -> dict[str, object]:
         names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+        tags = [f"license:{self.licences[repository]}"] if repository in self.licences else []
+        gated = "auto" if repository in self.gated else False
         siblings = [{"rfilename": name} for name in names]
-        return {"id": repository, "modelId": repository, "sha": COMMIT, "tags": [], "siblings": siblings}
+        return {
+            "id": repository,
+            "modelId": repository,
+            "sha": COMMIT,
+            "tags": tags,
+            "gated": gated,
+            "siblings": siblings,
+        }
 
     @staticmethod
     def _tree(_: str, folder: Path) -> list[dict[str, object]]:
@@ -90,14 +107,33 @@ class Hub:
             if path.is_file()
         ]
 
+    @staticmethod
+    def _refuse(request: BaseHTTPRequestHandler, *, body: bool) -> None:
+        """As for a licence that nobody has accepted."""
+        said = b"Access to this model is restricted."
+        request.send_response(401)
+        request.send_header("X-Error-Code", "GatedRepo")
+        request.send_header("X-Error-Message", said.decode())
+        request.send_header("Content-Length", str(len(said)))
+        request.end_headers()
+        if body:
+            request.wfile.write(said)
+
     def _send(self, request: BaseHTTPRequestHandler, content: bytes | None, kind: str, *, body: bool) -> None:
-        request.send_response(200 if content is not None else 404)
+        whole = content or b""
+        begin = int((request.headers.get("Range") or "bytes=0-").removeprefix("bytes=").partition("-")[0])
+        partly = content is not None and 0 < begin < len(whole)
+        if partly:
+            self.ranges.append(begin)
+        request.send_response(206 if partly else 200 if content is not None else 404)
         if content is None:
             request.send_header("X-Error-Code", "RepoNotFound")
-        content = content or b""
+        content = whole[begin:] if partly else whole
         request.send_header("Content-Type", kind)
         request.send_header("Content-Length", str(len(content)))
-        request.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
+        if partly:
+            request.send_header("Content-Range", f"bytes {begin}-{len(whole) - 1}/{len(whole)}")
+        request.send_header("ETag", f'"{hashlib.sha256(whole).hexdigest()}"')
         request.send_header("X-Repo-Commit", COMMIT)
         request.end_headers()
         if body:

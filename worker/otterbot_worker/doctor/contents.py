@@ -40,7 +40,7 @@ def check_models(report: Report, config: Config) -> None:
     if elsewhere:
         how = "fetched when asked for" if catalogue.downloads_allowed else "images.downloads forbids to fetch them"
         said = f"not here, {how}: {', '.join(elsewhere)}"
-        report.ok("models.elsewhere", said)
+        report.ok("models.elsewhere", f"{said}; `otterbot-worker models get NAME` fetches one now")
     configured = None if config.images.default_model == "auto" else config.images.default_model
     if configured is not None and not catalogue.may_have(configured):
         report.fail("models.default", "images.default_model names a model that there is not")

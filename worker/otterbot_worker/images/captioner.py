@@ -19,10 +19,9 @@ from transformers import Florence2ForConditionalGeneration, Florence2Processor, 
 from ..errors import Cancelled, JobFailed
 from ..gpu.messages import Phase
 from ..models import captioner as places
-from ..models import part_settings
+from ..models import download, part_settings
 from ..schemas.draw_files import CaptionerFiles
 from .load import device as devices
-from .load import download
 from .monitor import Monitor
 
 log = logging.getLogger(__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from ..models.entries import ModelEntry
 from ..models.estimates import Needs, needs_of
@@ -10,6 +11,7 @@ from .device_info import DeviceInfo
 from .placement import RAM_RESERVE_BYTES, RESERVE_BYTES, Choice, choose
 
 GB = 10**9
+SIZES_GB = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 FREE_GB = (4, 6, 8, 12)
 """Free card memory of the columns, in GB."""
 RAM_GB = 12
@@ -44,6 +46,23 @@ def page(entries: Iterable[ModelEntry], *, reserve: int = RESERVE_BYTES, ram_res
     return "\n\n".join(
         f"{title}:\n\n{_table(needed, card, reserve=reserve, ram_reserve=ram_reserve)}" for title, card in CARDS.items()
     )
+
+
+def smallest(entry: ModelEntry, *, reserve: int, ram_reserve: int) -> int | None:
+    """The least free memory of a card, in GB of ``SIZES_GB``, that the model fits into at its usual size, neither layer
+    by layer nor in 8 bits; ``None``: it fits into none.
+
+    :raises KeyError: nobody knows how large it is :raises OSError: :raises CannotLook:
+    """
+    needs, pixels = needs_of(entry), entry.defaults.width * entry.defaults.height
+    card = next(iter(CARDS.values()))
+    precision = card.precision(wants_bf16=entry.abilities.bf16)
+    for size in SIZES_GB:
+        facts = replace(card, total=size * GB, available=size * GB)
+        choice = choose(needs, facts, pixels, precision=precision, reserve=reserve, ram_reserve=ram_reserve)
+        if choice.fits and choice.plan.offload != "groups" and not choice.plan.quantised:
+            return size
+    return None
 
 
 def _table(needed: Iterable[tuple[ModelEntry, Needs]], card: DeviceInfo, *, reserve: int, ram_reserve: int) -> str:

@@ -19,11 +19,10 @@ from PIL import Image
 from transformers import CLIPImageProcessor
 
 from ...errors import Cancelled, JobFailed
-from ...models import part_settings
+from ...models import download, part_settings
 from ...models import safety as places
 from ...schemas.draw_files import CheckerFiles
 from ..load import device as devices
-from ..load import download
 from ..monitor import Monitor
 from ..pixels import Pixels
 

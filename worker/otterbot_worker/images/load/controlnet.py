@@ -14,11 +14,11 @@ from ...errors import Cancelled, CannotLook, JobFailed, look_failed
 from ...gpu.messages import UsedControlNet
 from ...memory.device_info import Precision
 from ...memory.placement import GROUPS, Plan
-from ...models import controlnets
+from ...models import controlnets, download
 from ...schemas.draw_files import ControlFiles
 from ..memory import placing
 from ..monitor import Monitor
-from . import controlnet_loader, download, dtypes
+from . import controlnet_loader, dtypes
 from . import device as devices
 
 log = logging.getLogger(__name__)

@@ -1,126 +1,34 @@
-"""Downloads a model into the hub cache, in a process of its own, the only one that talks to the hub.
+"""Downloads a model into the hub cache: a program, the only one that talks to the hub.
 
-The GPU process itself is always offline. It runs ``python -m otterbot_worker.images.load.download``,
-watches the cache grow, and ends it when the picture is cancelled or nothing arrives any more. The process says in a
-line of JSON how many bytes are missing, before it fetches them.
+The GPU process itself is always offline. It, or `otterbot-worker models get`, runs ``python -m
+otterbot_worker.images.load.download`` and watches (`models.download`). A large file that was cut off is continued where
+it ended, also in another run: the hub's own library begins it anew.
 """
 
 from __future__ import annotations
 
 import argparse
+import fcntl
+import hashlib
 import json
 import os
-import shutil
-import subprocess
+import signal
 import sys
-import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from ... import privacy
 from ...models import files, shards
+from ...models.download import EXIT_GATED
 from ...parent_death import die_with
 from ..importing import without_collecting
-from ..monitor import Monitor
 
-POLL_S = 0.5
-STALLED_S = 300.0
-REPORT_S = 1.0
-RESERVE = 1_000_000_000
-"""Bytes that stay free on the disk."""
+LARGE = 8_000_000
+"""Bytes from which a file is continued."""
 _WEIGHTS = (".safetensors", ".bin", ".ckpt", ".pt", ".pth", ".msgpack", ".onnx", ".onnx_data", ".h5", ".gguf")
-
-
-class DownloadFailed(Exception):
-    """The message is a short phrase for people."""
-
-
-def fetch(
-    hub: str,
-    *,
-    monitor: Monitor,
-    variant: str | None = None,
-    single: bool = False,
-    without: Collection[str] = (),
-    only: str | None = None,
-    chosen: Sequence[str] = (),
-) -> Path:
-    """The snapshot's folder. ``single``: one component (a VAE), not a pipeline. ``without``: components of a pipeline
-    that are not fetched; ``only``: the one that is; ``chosen``: nothing but these files.
-
-    :raises DownloadFailed:
-    :raises Cancelled: from the monitor
-    """
-    command = [sys.executable, "-m", "otterbot_worker.images.load.download", hub, "--parent", str(os.getpid())]
-    command += ["--variant", variant] if variant else []
-    command += ["--single"] if single else []
-    command += [word for name in sorted(without) for word in ("--without", name)]
-    command += ["--only", only] if only else []
-    command += [word for name in chosen for word in ("--file", name)]
-    environment = {**os.environ, "HF_HUB_OFFLINE": "0", "TRANSFORMERS_OFFLINE": "0"}
-    environment["HF_HUB_DISABLE_XET"] = "1"  # plain HTTP: the cache file grows, so progress can be measured
-    process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-    try:
-        _watch(process, files.hub_cache() / files.repository_folder(hub) / "blobs", monitor)
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
-    if process.returncode != 0:
-        raise DownloadFailed("the hub could not be reached or does not have it")
-    folder = files.snapshot(hub)
-    if folder is None:
-        raise DownloadFailed("it is not in the cache afterwards")
-    return folder
-
-
-def _watch(process: subprocess.Popen[bytes], blobs: Path, monitor: Monitor) -> None:
-    """:raises DownloadFailed: :raises Cancelled:"""
-    assert process.stdout is not None
-    os.set_blocking(process.stdout.fileno(), False)
-    before, said, total = _whole_files(blobs), b"", None
-    size, changed, reported = -1, time.monotonic(), 0.0
-    while process.poll() is None:
-        monitor.check()
-        said += process.stdout.read() or b""
-        if total is None and (total := _announced(said)) is not None:
-            _check_room(total, blobs)
-        now = files.folder_size(blobs)
-        if now != size:
-            size, changed = now, time.monotonic()
-        elif time.monotonic() - changed > STALLED_S:
-            raise DownloadFailed("nothing arrived for minutes")
-        if time.monotonic() - reported >= REPORT_S:
-            reported = time.monotonic()
-            done = max(0, now - before)
-            monitor.progress("downloading", done if total is None else min(done, total), total or 0)
-        time.sleep(POLL_S)
-    monitor.progress("loading")
-
-
-def _whole_files(blobs: Path) -> int:
-    """Bytes of complete files in the cache; partial files are continued and count as missing."""
-    return files.folder_size(blobs) - sum(path.stat().st_size for path in blobs.glob("*.incomplete"))
-
-
-def _announced(said: bytes) -> int | None:
-    """How many bytes are missing; ``None`` until the process has printed it."""
-    line, end, _ = said.partition(b"\n")
-    try:
-        return int(json.loads(line)["missing"]) if end else None
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def _check_room(missing: int, blobs: Path) -> None:
-    """:raises DownloadFailed: the disk is too full"""
-    existing = next(parent for parent in blobs.parents if parent.exists())
-    arrived = sum(path.stat().st_size for path in blobs.glob("*.incomplete"))
-    free = shutil.disk_usage(existing).free
-    if missing - arrived + RESERVE > free:
-        raise DownloadFailed(f"it needs {missing / 1e9:.1f} GB, and of the disk {free / 1e9:.1f} GB are free")
+_SHA256 = 64
 
 
 def main() -> int:
@@ -132,39 +40,95 @@ def main() -> int:
     parser.add_argument("--without", action="append", default=[])
     parser.add_argument("--only")
     parser.add_argument("--file", action="append", default=[])
+    parser.add_argument("--ask", action="store_true")
     options = parser.parse_args()
     privacy.keep_to_ourselves()
     die_with(options.parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who watches, and ends this process
     try:
         import huggingface_hub
 
-        if options.single or options.only or options.file:
-            _announce(options.hub, _patterns(options))
-            huggingface_hub.snapshot_download(options.hub, allow_patterns=_patterns(options))
+        whole = not (options.single or options.only or options.file)
+        patterns = _of_pipeline(options.hub, options.variant, options.without) if whole else _patterns(options)
+        missing = _announce(options.hub, patterns, about=options.ask)
+        if options.ask:
+            return 0
+        for name in missing:
+            _continue(options.hub, name)
+        if not whole:
+            huggingface_hub.snapshot_download(options.hub, allow_patterns=patterns)
         else:
-            with without_collecting():
-                from diffusers import DiffusionPipeline
-
-            _announce(options.hub, _of_pipeline(options.hub, options.variant, options.without))
-            DiffusionPipeline.download(
-                options.hub, variant=options.variant, use_safetensors=True, **dict.fromkeys(options.without)
-            )
-            # Fetch the settings of left-out components too: they are built from them.
-            if options.without:
-                settings = [f"{name}/*.json" for name in options.without]
-                huggingface_hub.snapshot_download(options.hub, allow_patterns=["model_index.json", *settings])
+            _pipeline(options)
     except Exception as error:
         print(f"download of {options.hub}: {type(error).__name__}", file=sys.stderr, flush=True)
-        return 1
+        return EXIT_GATED if type(error).__name__ == "GatedRepoError" else 1
     return 0
 
 
-def _announce(hub: str, patterns: list[str]) -> None:
+def _pipeline(options: argparse.Namespace) -> None:
+    import huggingface_hub
+
+    with without_collecting():
+        from diffusers import DiffusionPipeline
+
+    DiffusionPipeline.download(
+        options.hub, variant=options.variant, use_safetensors=True, **dict.fromkeys(options.without)
+    )
+    # Fetch the settings of left-out components too: they are built from them.
+    if options.without:
+        settings = [f"{name}/*.json" for name in options.without]
+        huggingface_hub.snapshot_download(options.hub, allow_patterns=["model_index.json", *settings])
+
+
+def _announce(hub: str, patterns: list[str], *, about: bool) -> list[str]:
+    """Print how much is missing, and with ``about`` what the hub says of the repository. The large files of it."""
     import huggingface_hub
 
     found = huggingface_hub.snapshot_download(hub, allow_patterns=patterns, dry_run=True)
-    missing = sum(one.file_size or 0 for one in found if one.will_download)
-    print(json.dumps({"missing": missing}), flush=True)
+    missing = [one for one in found if one.will_download]
+    said: dict[str, Any] = {"missing": sum(one.file_size or 0 for one in missing)}
+    if about:
+        info = huggingface_hub.HfApi().model_info(hub)
+        licences = (tag.partition(":")[2] for tag in info.tags or () if tag.startswith("license:"))
+        said |= {"gated": bool(info.gated), "licence": next(licences, None)}
+    print(json.dumps(said), flush=True)
+    return [one.filename for one in missing if (one.file_size or 0) >= LARGE]
+
+
+def _continue(hub: str, name: str) -> None:
+    """Fetch a large file from where an earlier run was cut off; the library then finds it in its cache."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils._headers import build_hf_headers
+
+    url = hf_hub_url(hub, name)
+    about = get_hf_file_metadata(url)
+    if not about.etag or not about.size:
+        return
+    blobs = files.hub_cache() / files.repository_folder(hub) / "blobs"
+    blobs.mkdir(parents=True, exist_ok=True)
+    headers = build_hf_headers()
+    if urlsplit(about.location).netloc != urlsplit(url).netloc:
+        headers.pop("authorization", None)  # another server: it signs its addresses itself
+    part = blobs / f"{about.etag}.part.incomplete"
+    with open(os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return  # another process fetches it
+        if (begun := file.seek(0, os.SEEK_END)) > about.size:
+            file.truncate(begun := file.seek(0))
+        http_get(about.location, file, resume_size=begun, headers=headers, expected_size=about.size)
+        file.flush()
+        if begun and len(about.etag) == _SHA256 and _sha256(part) != about.etag:
+            part.unlink()
+            raise OSError("the parts of the file do not fit together")
+        part.rename(blobs / about.etag)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _of_pipeline(hub: str, variant: str | None, without: Sequence[str]) -> list[str]:

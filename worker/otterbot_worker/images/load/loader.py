@@ -16,13 +16,13 @@ from ...errors import Cancelled, CannotLook, Detail, JobFailed, look_failed
 from ...families import Family
 from ...memory.device_info import Precision
 from ...memory.placement import Plan
-from ...models import files, part_settings, plain_files, tokenizers
+from ...models import download, files, part_settings, plain_files, tokenizers
 from ...models.entries import ModelEntry
 from ...schemas.records import UsedVae
 from ..memory import placing
 from ..monitor import Monitor
 from . import device as devices
-from . import download, dtypes, refiner, single_file_loader, transformer_loader, vae_loader
+from . import dtypes, refiner, single_file_loader, transformer_loader, vae_loader
 from .loaded import Loaded
 from .lora_loader import LoadedLoras
 from .textual_inversion import Inversions

@@ -18,13 +18,13 @@ from diffusers import StableDiffusionXLImg2ImgPipeline, UNet2DConditionModel
 from ...errors import Cancelled, JobFailed
 from ...memory.device_info import Precision
 from ...memory.placement import Plan
-from ...models import files, part_settings
+from ...models import download, files, part_settings
 from ...models.entries import REFINER_PART, ModelEntry
 from ...schemas.records import UsedRefiner
 from ..memory import placing
 from ..monitor import Monitor
 from . import device as devices
-from . import download, dtypes
+from . import dtypes
 
 log = logging.getLogger(__name__)
 
