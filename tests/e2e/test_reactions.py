@@ -9,7 +9,7 @@ from lab.lab import key_of
 
 from .conftest import QUICK
 
-AGAIN, KEEP = "🔁", "⭐"
+AGAIN, KEEP, DELETE = "🔁", "⭐", "❌"
 
 
 async def drawn_for(lab: Lab, target: str, mark: int, count: int) -> list[Ev]:
@@ -82,3 +82,39 @@ async def test_kept_and_copied_and_offered(lab: Lab, room: str, encrypted: bool)
         assert not [e for e in lab.user.events[mark:] if e.sender == lab.bot and e.replies_to == first.event_id]
     finally:
         await lab.configure(gallery_room=None)
+
+
+async def test_deleted_by_who_asked_for_it(lab: Lab, room: str) -> None:
+    (mine,) = await lab.draw(room, f"!draw badger {QUICK} --size 96x96", by=lab.admin)
+
+    def is_gone(event: Ev) -> bool:
+        return event.type == "m.room.redaction" and mine.event_id in (
+            event.wire.get("redacts"),
+            event.content.get("redacts"),
+        )
+
+    mark = lab.user.mark()
+    await lab.user.react(room, mine.event_id, DELETE)
+    await lab.user.never(is_gone, mark, within=1.0)
+    await lab.admin.react(room, mine.event_id, DELETE)
+    await lab.user.wait_for(is_gone, mark)
+    image = mine.content["org.otterbot"]["image"]
+    await until_gone(lab, image)
+    (after,) = await lab.draw(room, f"!draw otter {QUICK} --size 96x96")
+    (again,) = await lab.draw(room, "!again")
+    assert again.record["used"]["prompt"] == after.record["used"]["prompt"]
+
+
+async def until_gone(lab: Lab, image: str) -> None:
+    """Until the worker's archive has that picture no more."""
+    for _ in range(200):
+        try:
+            await lab.worker.api("GET", f"/v1/images/{image}.yml")
+        except RuntimeError as refusal:
+            if ": 410 " in str(refusal):
+                return
+            raise
+        except ValueError:
+            pass  # the sidecar, which is no JSON
+        await asyncio.sleep(0.1)
+    raise AssertionError("it is still there")

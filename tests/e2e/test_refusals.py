@@ -117,14 +117,14 @@ async def test_a_worker_that_does_not_take_our_token(lab: Lab, room: str, tmp_pa
 
 
 async def test_a_full_queue_says_so(lab: Lab, room: str) -> None:
-    """The owner's limit is 24 open pictures: three of eight fill it, the fourth request is refused."""
+    """The owner's limit is 72 open pictures: nine of eight fill it, the tenth request is refused."""
     mark = lab.user.mark()
     await lab.worker.api("POST", "/v1/pause", {})
     try:
-        asked = [await lab.user.send(room, f"!draw otter {number} {QUICK} --count 8") for number in range(3)]
+        asked = [await lab.user.send(room, f"!draw otter {number} {QUICK} --count 8") for number in range(9)]
         for event in asked:
             await lab.user.wait_for(lab.reaction(event, "⏳"), mark)
-        await lab.user.wait_all(lab.from_bot(room, msgtype="m.notice"), 3, mark, timeout=30)
+        await lab.user.wait_all(lab.from_bot(room, msgtype="m.notice"), 9, mark, timeout=30)
         full = await lab.user.send(room, f"!draw badger {QUICK}")
         answer = await lab.user.wait_for(lab.reply_to(full, msgtype="m.notice"), mark)
         assert "waiting" in answer.body
