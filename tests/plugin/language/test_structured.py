@@ -16,8 +16,9 @@ from otterbot import texts
 from otterbot.language.intents import Intent
 from otterbot.language.line import line_of
 from otterbot.language.option_kinds import NeverTyped
+from otterbot.language.option_table import FIELDS
 from otterbot.language.option_values import KeyChange, WordChange
-from otterbot.language.options import FIELDS, DrawOptions
+from otterbot.language.options import DrawOptions
 from otterbot.language.structures import KEYS, Structure
 
 CASES = json.loads((Path(__file__).parents[2] / "structures.json").read_text("utf-8"))
