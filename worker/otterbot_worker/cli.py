@@ -8,18 +8,15 @@ import json
 import logging
 import os
 import sqlite3
-import ssl
-import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import __version__, config, config_file, logs, privacy, terminal
 from .errors import CannotLook
+from .own_worker import Refused, call
 
 if TYPE_CHECKING:
     from .models.catalogue import Catalogue
@@ -32,10 +29,6 @@ EXIT_USAGE = 2
 FREE_SECONDS = 30.0
 READ_SECONDS = 60.0
 """Time for reading new files: this list has to be complete."""
-
-
-class Refused(Exception):
-    """The command cannot do what was asked; the message says why."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,11 +60,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name, run, about in (
         ("serve", _serve, "run the worker"),
-        ("doctor", _doctor, "look at the card, the libraries, the models, chat and the settings"),
         ("resume", _resume, "go on after a pause"),
         ("openapi", _openapi, "print the description of the HTTP API"),
     ):
         commands.add_parser(name, help=about, description=about, parents=[common]).set_defaults(run=run)
+    about = "look at the card, the libraries, the disk, the address, the models and chat; needs no running worker"
+    looked = commands.add_parser("doctor", help=about, description=about, parents=[common])
+    looked.add_argument("--json", action="store_true", help="print the same findings for programs, with stable codes")
+    looked.set_defaults(run=_doctor)
     about = "list the image models, and which are here"
     listed = commands.add_parser("models", help=about, description=about, parents=[common])
     about = "print how each one would lie in the memory of cards of some sizes, and how much it would need there"
@@ -193,37 +189,9 @@ def _plans(settings: config.Config, entries: Iterable[ModelEntry]) -> int:
 
 
 def _doctor(asked: argparse.Namespace) -> int:
-    settings = config_file.load(asked.config)
-    print(f"settings    {asked.config or 'defaults'}: fine\ndata        {settings.data_dir}")
-    print(f"worker      {_worker_line(settings)}")
-    _models(asked)
-    print()
-    # In a process of its own: it imports torch and touches the card.
-    command = [sys.executable, "-m", "otterbot_worker.doctor", "--device", settings.gpu.device]
-    command += ["--data-dir", str(settings.data_dir), "--archive-dir", str(settings.archive_dir)]
-    command += ["--min-free-gb", str(settings.archive.min_free_gb)]
-    command += ["--downloads"] if settings.images.downloads else []
-    command += ["--models", str(settings.images.catalogue)] if settings.images.catalogue else []
-    return subprocess.run(command, check=False).returncode
+    from . import doctor
 
-
-def _worker_line(settings: config.Config) -> str:
-    try:
-        info = _call(settings, "GET", "/v1/info")
-    except Refused as refused:
-        return str(refused)
-    paused = ", paused" if info["pause"]["paused"] else ""
-    line = f"runs at {_address(settings)}{paused}; {info['queued']} wait, {info['running']} run"
-    return f"{line}\nchat        {_chat_line(info)}"
-
-
-def _chat_line(info: dict[str, Any]) -> str:
-    """What answers chats, and what is to be known of it."""
-    name, model, problem = info.get("chat_backend"), info.get("chat_model"), info.get("chat_problem")
-    if name is None:
-        return "switched off"
-    said = [problem or (f"{name} answers, with {model}." if model else f"{name} answers."), info.get("chat_notice")]
-    return terminal.visible(" ".join(filter(None, said)))
+    return doctor.look(asked.config, as_json=asked.json)
 
 
 # ---------------------------------------------------------------- talking to the running worker
@@ -231,9 +199,9 @@ def _chat_line(info: dict[str, Any]) -> str:
 
 def _pause(asked: argparse.Namespace) -> int:
     settings = config_file.load(asked.config)
-    _call(settings, "POST", "/v1/pause", {} if asked.minutes is None else {"minutes": asked.minutes})
+    call(settings, "POST", "/v1/pause", {} if asked.minutes is None else {"minutes": asked.minutes})
     deadline = time.monotonic() + FREE_SECONDS
-    while (info := _call(settings, "GET", "/v1/info"))["running"] or info["gpu"]["state"] != "stopped":
+    while (info := call(settings, "GET", "/v1/info"))["running"] or info["gpu"]["state"] != "stopped":
         if time.monotonic() > deadline:
             raise Refused("paused, but the card is not free yet; see the worker's log")
         time.sleep(0.1)
@@ -242,48 +210,9 @@ def _pause(asked: argparse.Namespace) -> int:
 
 
 def _resume(asked: argparse.Namespace) -> int:
-    _call(config_file.load(asked.config), "POST", "/v1/resume")
+    call(config_file.load(asked.config), "POST", "/v1/resume")
     print("resumed")
     return 0
-
-
-def _address(settings: config.Config) -> str:
-    try:
-        return settings.listen_file.read_text("ascii").strip()
-    except OSError:
-        raise Refused(f"no worker runs with the data directory {settings.data_dir}") from None
-
-
-def _call(settings: config.Config, method: str, path: str, body: Any = None) -> Any:
-    """One request to the worker of this data directory, with the first client's token.
-
-    :raises Refused:
-    """
-    address = _address(settings)
-    try:
-        token = settings.token_file(next(iter(settings.api.clients))).read_text("ascii").strip()
-    except OSError:
-        raise Refused("the token file cannot be read; run this as the worker's user") from None
-    request = urllib.request.Request(address + path, method=method)
-    request.add_header("Authorization", f"Bearer {token}")
-    if body is not None:
-        request.add_header("Content-Type", "application/json")
-        request.data = json.dumps(body).encode()
-    try:
-        with _opener().open(request, timeout=10) as response:
-            return json.load(response)
-    except urllib.error.HTTPError as error:
-        raise Refused(f"the worker answered {error.code}") from None
-    except (OSError, ValueError):
-        raise Refused(f"the worker at {address} does not answer") from None
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    # This machine's own worker: its certificate is for the name that others use, so do not check it, and use no proxy.
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
 
 
 if __name__ == "__main__":

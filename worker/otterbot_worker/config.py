@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from . import addresses
 from .expected import REPOSITORY_OR_PATH
@@ -19,6 +19,11 @@ class BadConfig(Exception):
 
 def _expand(path: Path) -> Path:
     return path.expanduser()
+
+
+def _off(value: object) -> object:
+    """YAML reads a bare ``off`` as false."""
+    return "off" if value is False else value
 
 
 def _default_data_dir() -> Path:
@@ -100,7 +105,7 @@ class ChatModelConfig(_Section):
 
 
 class ChatConfig(_Section):
-    backend: Literal["auto", "ollama", "openai", "builtin", "off"] = "auto"
+    backend: Annotated[Literal["auto", "ollama", "openai", "builtin", "off"], BeforeValidator(_off)] = "auto"
     ollama_url: Annotated[str | None, Field(pattern=r"^https?://")] = "http://127.0.0.1:11434"
     url: Annotated[str | None, Field(pattern=r"^https?://")] = None
     api_key_file: FilePath | None = None

@@ -9,11 +9,26 @@ from collections.abc import Iterable
 from pathlib import Path
 
 UMASK = 0o077
+ROOT = (
+    "a flaw in any library would have the whole machine; start it as a user of its own, "
+    "as the systemd unit in docs/otterbot-worker.service does"
+)
+"""Why the worker should not run as root, and what to do; for the middle of a sentence."""
 
 
 def keep_to_ourselves() -> None:
     """Set the umask; called first in every process that writes files."""
     os.umask(UMASK)
+
+
+def is_root() -> bool:
+    return os.geteuid() == 0
+
+
+def open_to_everybody(path: Path) -> bool:
+    """Whether any user of this machine may read or change a file; of its group nothing is said: a certificate's key may
+    belong to one. :raises OSError:"""
+    return bool(stat.S_IMODE(path.stat().st_mode) & 0o006)
 
 
 def close_to_others(paths: Iterable[Path]) -> int:

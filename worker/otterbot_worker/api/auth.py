@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from .problems import ApiProblem, Handler
+from .wrong_tokens import WrongTokens
 
 log = logging.getLogger(__name__)
 
@@ -55,9 +56,19 @@ def _load(path: Path) -> str:
     return token
 
 
+def is_open(path: Path) -> bool:
+    """Whether others on this machine may read the token. :raises OSError:"""
+    return bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
+
+
 def _read(path: Path) -> str:
-    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+    if is_open(path):
         log.warning("others on this machine can read the token; make the file 0600", extra={"file": str(path)})
+    return read_token(path)
+
+
+def read_token(path: Path) -> str:
+    """:raises BadToken: :raises OSError:"""
     try:
         token = path.read_text("ascii").strip()
     except UnicodeDecodeError:
@@ -67,14 +78,14 @@ def _read(path: Path) -> str:
     return token
 
 
-def middleware(tokens: Mapping[str, str]) -> Middleware:
-    """Refuses every request without a known token, except the open ones."""
+def middleware(tokens: Mapping[str, str], wrong: WrongTokens) -> Middleware:
+    """Refuses every request without a known token, except the open ones, and tells ``wrong`` of them."""
     known = [(client, token.encode()) for client, token in tokens.items()]
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path not in OPEN_PATHS:
-            request[CLIENT] = _client(request, known)
+            request[CLIENT] = _client(request, known, wrong)
         return await handler(request)
 
     return check
@@ -85,7 +96,7 @@ def client_of(request: web.Request) -> str:
     return request[CLIENT]
 
 
-def _client(request: web.Request, known: list[tuple[str, bytes]]) -> str:
+def _client(request: web.Request, known: list[tuple[str, bytes]], wrong: WrongTokens) -> str:
     scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
     offered = sent.strip().encode("utf-8", "surrogateescape") if scheme.lower() == "bearer" else b""
     found = None
@@ -94,5 +105,6 @@ def _client(request: web.Request, known: list[tuple[str, bytes]]) -> str:
         if hmac.compare_digest(offered, token):
             found = client
     if found is None:
+        wrong.refused(request.remote, offered=bool(offered))
         raise ApiProblem(401, "unauthorized", "A valid bearer token is needed.", headers={"WWW-Authenticate": "Bearer"})
     return found

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from .. import privacy
 from ..config import BadConfig, Config
 from . import auth
 from .app import create_app
@@ -48,6 +49,7 @@ async def serve(config: Config) -> int:
     :raises BadConfig: :raises BadToken: :raises AlreadyRunning: :raises NewerDatabase: :raises OSError: the address
     """
     tls = _tls(config)
+    _warn(config)
     tokens = auth.load_tokens({client: config.token_file(client) for client in config.api.clients})
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -84,6 +86,16 @@ async def _until_end(stop: asyncio.Event, broken: asyncio.Future[BaseException])
         return EXIT_BROKEN
     log.info("stopping")
     return 0
+
+
+def _warn(config: Config) -> None:
+    """What an operator should mend, one line each."""
+    if privacy.is_root():
+        log.warning("the worker runs as root: %s", privacy.ROOT)
+    key = config.api.tls_key
+    if key is not None and privacy.open_to_everybody(key):
+        said = "everybody on this machine can read the key of the certificate; make the file 0600"
+        log.warning(said, extra={"file": str(key)})
 
 
 def _tls(config: Config) -> ssl.SSLContext | None:

@@ -15,7 +15,7 @@ The runner uses it, and holds the lease on the card while a turn of a backend ru
 
 from . import description, failures
 from .backend import BackendStatus, Capabilities, ChatBackend
-from .backends import KINDS, open_backend
+from .backends import KINDS, open_backend, server_address
 from .beginnings import Beginnings
 from .builtin.files import FOLDER
 from .card_use import CardModels, CardUse, Loaded, Wanted
@@ -49,4 +49,5 @@ __all__ = [
     "failures",
     "left_out_note",
     "open_backend",
+    "server_address",
 ]

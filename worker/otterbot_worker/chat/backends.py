@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..config import BadConfig, ChatConfig
 from .auto import Auto
@@ -61,6 +62,16 @@ def open_backend(
         return ollama
     # The default model of the settings is Ollama's; the other one takes what it has.
     return Auto(ollama, _builtin(section, data_dir, choices, beginnings, **(_shared(section) | {"model": None})))
+
+
+def server_address(section: ChatConfig) -> str | None:
+    """Host and port of the server that the settings name, without a name and password that may stand in its address;
+    ``None``: there is none."""
+    url = {"openai": section.url, "builtin": None, "off": None}.get(section.backend, section.ollama_url)
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port}" if parts.port is not None else parts.hostname
 
 
 def _builtin(
