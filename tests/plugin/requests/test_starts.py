@@ -39,8 +39,12 @@ async def ask(rig: Rig, event: str, **more: Any) -> Request:
 
 async def submitted(rig: Rig, request: Request) -> None:
     """Until the answer to its submission is stored."""
-    while (found := await rig.store.request(request.key)) is None or found.state is not RequestState.SUBMITTED:
+    for _ in range(1_000):
+        found = await rig.store.request(request.key)
+        if found is not None and found.state is RequestState.SUBMITTED:
+            return
         await asyncio.sleep(0.01)
+    raise AssertionError("it is not submitted")
 
 
 async def final(rig: Rig) -> str:
