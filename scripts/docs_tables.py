@@ -23,7 +23,7 @@ def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 def tables() -> dict[str, str]:
     """Each table by the name in its markers."""
     from otterbot.commands.registry import COMMANDS
-    from otterbot.language.options import FLAGS
+    from otterbot.language.option_table import FLAGS
 
     commands = [row for command in COMMANDS for row in command.documented]
     flags = [

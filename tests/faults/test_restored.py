@@ -73,6 +73,11 @@ async def test_nothing_is_said_twice_and_nothing_false(lab: Lab, tmp_path: Path)
             assert len(await lab.pictures(room)) == 4
 
 
+def queued(queue: Path) -> list[object]:
+    with closing(sqlite3.connect(f"file:{queue}?mode=ro", uri=True, timeout=20)) as database:
+        return list(database.execute("SELECT state FROM rows WHERE state IN ('queued', 'running')"))
+
+
 def pending(lab: Lab) -> list[object]:
     query = (
         "SELECT key, part, state FROM parts WHERE state IN ('ready', 'sending') "
@@ -80,3 +85,41 @@ def pending(lab: Lab) -> list[object]:
     )
     with closing(sqlite3.connect(f"file:{lab.plugin_database}?mode=ro", uri=True, timeout=20)) as database:
         return list(database.execute(query))
+
+
+async def test_of_the_worker_s_queue_neither(lab: Lab, tmp_path: Path) -> None:
+    """The worker's queue comes out of a backup: jobs wait there that were delivered since, and others that it had
+    accepted are unknown to it. Each picture stands in its room once."""
+    rooms = [await lab.room(encrypted=False), await lab.room(encrypted=True)]
+    user, mark, queue = lab.user, lab.user.mark(), lab.worker.data / "jobs.sqlite"
+
+    async def ask(words: str) -> list[str]:
+        return [await user.send(room, words) for room in rooms]
+
+    await lab.worker.api("POST", "/v1/pause", {})
+    asked = await ask("!draw otter --steps 2 --seed 1")
+    for event_id in asked:
+        await user.wait_for(lab.reply_to(event_id, msgtype="m.notice"), mark)
+    backed_up(queue, tmp_path / "backup.db")
+    await lab.worker.api("POST", "/v1/resume")
+    asked += await ask("!draw otter --steps 2 --seed 2")
+    for event_id in asked:
+        await user.wait_for(lab.reaction(event_id, "✅"), mark, 60)
+    await lab.worker.api("POST", "/v1/pause", {})
+    waiting = await ask("!draw otter --steps 2 --seed 3")
+    for event_id in waiting:
+        await user.wait_for(lab.reply_to(event_id, msgtype="m.notice"), mark)
+    await lab.worker.stop()
+    restore(queue, tmp_path / "backup.db")
+    await lab.worker.start()
+    await lab.worker.api("POST", "/v1/resume")
+    waiting += await ask("!draw otter --steps 1 --seed 4")
+    for event_id in waiting:
+        await user.wait_for(lab.reaction(event_id, "✅"), mark, 90)
+    await until(lambda: not pending(lab), "everything is said", timeout=60)
+    await until(lambda: not queued(queue), "what was delivered before is over here too", timeout=60)
+    for room in rooms:
+        await lab.answer(room, "!queue")
+        pictures = Counter(words[0] for words in await said(lab, room) if words[1].startswith("picture/"))
+        assert len(await lab.pictures(room)) == 4
+        assert set(pictures.values()) == {1}

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 
 from ..language.line import line_of
 from ..language.option_kinds import BadValue
-from ..language.options import FIELDS, DrawOptions
+from ..language.option_table import FIELDS
+from ..language.options import DrawOptions
 from ..language.typed import clean
 from ..store.quotas import Follow
 from ..store.rows import Request

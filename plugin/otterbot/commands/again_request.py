@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from .. import texts
+from ..language.option_table import FIELDS
 from ..language.option_values import Variation
-from ..language.options import FIELDS, DrawOptions, untaken
+from ..language.options import DrawOptions, untaken
 from .asked_picture import Layers, completed, picture_request
 from .context import Circumstances
 from .drawn_words import Templates, as_drawn, drawn_anew, read_templates

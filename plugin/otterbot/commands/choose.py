@@ -18,7 +18,8 @@ from ..requests.following import CHOSEN
 from . import again_request
 from .command import Command
 from .context import Circumstances, circumstances
-from .find_picture import Found, find_drawn, found_in
+from .find_picture import find_drawn
+from .found import Found, found_in
 from .outcome import NewRequest, Outcome, Reply, Unusable, refuse
 from .picture_event import read_event
 from .picture_request import new_seed

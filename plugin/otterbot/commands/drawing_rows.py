@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import texts
 from ..config import Values
-from ..language.options import FLAGS
+from ..language.option_table import FLAGS
 from ..language.problems import Refused
 from ..worker.info import ModelDefaults
 from .catalogue_names import drawing_model

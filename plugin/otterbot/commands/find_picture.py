@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from .. import texts
@@ -11,11 +11,10 @@ from ..errors import MatrixRefused
 from ..language.message import Message, event_id_in
 from ..matrix import event_content
 from ..matrix.encryption import KeyMissing
-from ..matrix.event_content import OUR_KEY
-from ..requests.input_images import NoStart, look, start_event
-from ..requests.sheet_fields import SheetIn, sheet_in
-from ..requests.sweep_told import sweep_told
+from ..requests.input_images import NoStart, look
+from ..requests.sheet_fields import sheet_in
 from ..store.rows import Request
+from .found import Found, found_in, not_drawn_yet
 from .outcome import Unusable
 from .picture_event import START_PATIENCE, read_event, record_of
 from .services import Services
@@ -24,26 +23,6 @@ PAGES = 5
 """Pages (of 100 events of the bot) that are searched for the last picture."""
 UPGRADES = 5
 """Upgrades of a room that are followed back for it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Found:
-    """A picture's record (untrusted), and the event of its init image, if the bot's own event names it."""
-
-    record: Mapping[str, Any]
-    start: str | None = None
-    event: str | None = None
-    """Its own event, where it is the room's last picture."""
-    ours: bool = False
-    """Whether the record comes from an event of the bot."""
-    sheet: SheetIn | None = None
-    """Of a contact sheet: its fields; ``record`` is that of the first picture on it."""
-    sweep: Any = None
-    """Of a sweep's sheet, or of one that is not drawn yet: what is said of all of it (untrusted)."""
-    image: str | None = None
-    """The picture's id at the worker, where it was chosen from a sheet."""
-    layers: Sequence[Mapping[str, Any]] | None = None
-    """The layers of a request that is not drawn yet, so that they are not resolved."""
 
 
 async def find_start(services: Services, message: Message, notes: list[str]) -> str | None:
@@ -211,7 +190,7 @@ async def thread_record(services: Services, room: str, root: str, *, waiting: bo
             return found
     drawn = await services.store.last_drawn_in(room, root)
     if waiting and drawn is not None and drawn.open:
-        return _asked(drawn)
+        return not_drawn_yet(drawn)
     if event is None:
         raise Unusable(texts.PICTURE_UNREADABLE)
     content = event.get("content")
@@ -250,33 +229,7 @@ async def _waiting(services: Services, room: str, sender: str | None) -> Found |
     """The newest open request for pictures, in the form of a record."""
     found = await services.store.open_requests(room, sender)
     one = next((one for one in reversed(found) if one.kind == "image"), None)
-    return None if one is None else _asked(one)
-
-
-def _asked(request: Request) -> Found:
-    """What is not drawn yet, in the form of a record. What it starts from stays in the room where it was asked for."""
-    start = None if request.moved else start_event(request.body)
-    used, layers = request.resolved, None
-    if used is None:
-        used, layers = request.body, (request.body or {}).get("layers")
-    elif isinstance(upscale := used.get("upscale"), Mapping):
-        used = {**used, "upscale": upscale.get("factor")}
-    sweep = sweep_told(request.body).get("sweep")
-    if sweep is not None and used is not None:
-        used = {**used, "count": 1}  # of each field
-    return Found(record={"used": used, "asked": request.asked}, start=start, layers=layers, sweep=sweep)
-
-
-def found_in(services: Services, event: Mapping[str, Any] | None) -> Found | None:
-    """The record in a picture's event. Only the bot's own events may name an init image."""
-    record = record_of(event)
-    if record is None or event is None:
-        return None
-    ours = event.get("sender") == services.client.mxid
-    start = event["content"][OUR_KEY].get("start") if ours else None
-    sheet = sheet_in(event)
-    sweep = None if sheet is None else event["content"][OUR_KEY].get("sweep")
-    return Found(record=record, start=event_id_in(start), ours=ours, sheet=sheet, sweep=sweep)
+    return None if one is None else not_drawn_yet(one)
 
 
 async def _replied_to(services: Services, room: str, event_id: str) -> Found | None:
@@ -288,7 +241,7 @@ async def _replied_to(services: Services, room: str, event_id: str) -> Found | N
     # A reply to the request, or to a message about it, means its picture; one to a film that of the film.
     picture = event_content.film_of(event, str(services.client.mxid)) or await picture_of(services, room, event_id)
     if picture is None and (request := await _watched(services, event_id)) is not None and request.open:
-        return _asked(request)
+        return not_drawn_yet(request)
     found = found_in(services, await read_event(services, room, picture)) if picture is not None else None
     if found is not None:
         return found

@@ -12,7 +12,8 @@ from ..language.arguments import Intent, nothing_or
 from ..language.line import line_of
 from ..language.message import Message
 from ..language.option_kinds import NeverTyped, Number
-from ..language.options import OPTIONS, DrawOptions
+from ..language.option_table import OPTIONS
+from ..language.options import DrawOptions
 from ..language.structures import KEYS
 from ..texts.info import info, info_of_nothing
 from .choose import behind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import texts
 from ..language.option_kinds import BadValue, Whole
-from ..language.options import COUNT, SWEEP_PICTURES
+from ..language.option_table import COUNT, SWEEP_PICTURES
 from .outcome import Unusable
 from .room_defaults import A_DAY, COUNT_MAX, PER_DAY, SWEEP_MAX
 from .services import Services

@@ -13,7 +13,7 @@ from ..language.option_values import FACTORS
 from ..language.options import DrawOptions
 from . import again_request
 from .context import Circumstances, circumstances
-from .find_picture import Found, found_in
+from .found import Found, found_in
 from .outcome import NewRequest, Outcome, Reply, Unusable
 from .picture_request import new_seed
 from .reacted import Reacted

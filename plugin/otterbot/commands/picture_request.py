@@ -19,7 +19,8 @@ from ..language.option_values import MAX_SEED
 from ..language.style_values import style_names
 from ..worker.info import STRUCTURES
 from .context import BELIEVED, LOOK, circumstances
-from .find_picture import Found, find_record
+from .find_picture import find_record
+from .found import Found
 from .outcome import NewRequest, Outcome, Unusable, refuse, say
 from .services import Services
 from .swept import read_swept

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..language.option_kinds import BadValue, Kind, Whole
-from ..language.options import CFG, COUNT, FLAGS, STEPS, SWEEP_PICTURES
+from ..language.option_table import CFG, COUNT, FLAGS, STEPS, SWEEP_PICTURES
 
 SIZE = "size"
 STEPS_SET = "steps"

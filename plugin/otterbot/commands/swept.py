@@ -11,8 +11,9 @@ from typing import Any
 from .. import texts
 from ..language.flags import check_sweep
 from ..language.option_kinds import NeverTyped, Words
+from ..language.option_table import SWEEP
 from ..language.option_values import MAX_SEED, Axis
-from ..language.options import SWEEP, DrawOptions
+from ..language.options import DrawOptions
 from ..language.problems import Refused
 from ..language.style_values import worded
 from ..language.sweeps import LORA

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from .flags import check_sweep, read_flags, read_words
+from .option_table import SWEEP
 from .option_values import FACTORS
-from .options import SWEEP, DrawOptions
+from .options import DrawOptions
 from .problems import Overlooked, Refused, UsageProblem
 from .structured import read_key_changes, read_structure
 from .typed import folded

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-from .options import FLAGS
+from .option_table import FLAGS
 
 ALIASES = {alias: option.name for option in FLAGS.values() for alias in option.aliases}
 _MEANT = {word: option.name for option in FLAGS.values() for word in option.meant}

@@ -32,8 +32,10 @@ from typing import Any
 from . import dashes
 from .flag_names import ALIASES, near_flags
 from .misspelt_flags import Missed
+from .option import Option
+from .option_table import FIELDS, FLAGS
 from .option_values import SHAPES
-from .options import FIELDS, FLAGS, DrawOptions, Option
+from .options import DrawOptions
 from .problems import Overlooked, Refused, UsageProblem
 from .quotes import QUOTES
 from .typed import folded

@@ -13,7 +13,9 @@ from typing import Any
 
 from . import dashes
 from .flags import BEFORE, read_flags
-from .options import FIELDS, OPTIONS, DrawOptions, Option
+from .option import Option
+from .option_table import FIELDS, OPTIONS
+from .options import DrawOptions
 from .quotes import QUOTES
 from .structured import read_structure
 from .typed import clean

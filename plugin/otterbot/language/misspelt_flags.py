@@ -8,7 +8,7 @@ from typing import Literal
 
 from . import dashes
 from .flag_names import meant
-from .options import FLAGS
+from .option_table import FLAGS
 from .problems import Overlooked, Refused
 from .typed import folded
 

@@ -15,10 +15,13 @@ from difflib import get_close_matches
 from . import dashes
 from .flag_names import ALIASES, meant
 from .flags import read_pieces
-from .key_lines import WRAPPERS, Entry, Lines, Unreadable, find, key_in
+from .key_lines import find, key_in
+from .key_values import WRAPPERS, Entry, Lines, Unreadable
+from .option import Option
 from .option_kinds import Constant
+from .option_table import FLAGS, OPTIONS
 from .option_values import KeyChange, WordChange
-from .options import FLAGS, OPTIONS, DrawOptions, Option
+from .options import DrawOptions
 from .problems import Overlooked, Refused, UsageProblem
 from .structures import KEYS, MAX_THEME, Structure, Value
 from .typed import folded

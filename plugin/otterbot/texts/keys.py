@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..language.key_lines import MAX_CHARACTERS, MAX_KEYS, MAX_LINES
+from ..language.key_values import MAX_CHARACTERS, MAX_KEYS, MAX_LINES
 from ..language.structures import KEYS, MAX_ITEMS, MAX_THEME
 from .captions import MAX_CAPTION
 from .escape import code, plain

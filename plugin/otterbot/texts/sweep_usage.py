@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..language.options import OPTIONS, SWEEP
+from ..language.option_table import OPTIONS, SWEEP
 from ..language.sweeps import LORA, MOST_VALUES, WORDS
 from .escape import code
 from .jobs import typed

@@ -1,6 +1,6 @@
 """How commands are used: what ``!help`` says, and what is said to a command that cannot be used.
 
-What is said of one command or option stands with it, in ``commands/`` and in ``language/options.py``.
+What is said of one command or option stands with it, in ``commands/`` and in ``language/option_table.py``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..language.options import FLAGS, OPTIONS
+from ..language.option_table import FLAGS, OPTIONS
 from .escape import code
 from .jobs import typed
 from .keys import keys_problem

@@ -17,7 +17,9 @@ from otterbot.commands.recorded_settings import read_settings
 from otterbot.commands.registry import COMMANDS
 from otterbot.language.flag_names import near_flags
 from otterbot.language.intents import Syntax, vocabulary
-from otterbot.language.options import FIELDS, FLAGS, OPTIONS, DrawOptions, Option
+from otterbot.language.option import Option
+from otterbot.language.option_table import FIELDS, FLAGS, OPTIONS
+from otterbot.language.options import DrawOptions
 
 SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "docs_tables.py"
 VALUES: dict[str, Any] = {

@@ -12,7 +12,7 @@ from room_sheets import sheet_content
 from otterbot import texts
 from otterbot.config import LimitValues
 from otterbot.errors import FieldProblem, WorkerRefused
-from otterbot.language.options import SWEEP
+from otterbot.language.option_table import SWEEP
 from otterbot.matrix.event_content import OUR_KEY
 from otterbot.requests.sweep_told import sweep_told
 

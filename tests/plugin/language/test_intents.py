@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from reading import NAMES, parse
 
 from otterbot.language import dashes
-from otterbot.language.options import FLAGS, DrawOptions
+from otterbot.language.option_table import FLAGS
+from otterbot.language.options import DrawOptions
 from otterbot.language.typed import clean
 
 

@@ -13,7 +13,8 @@ from reading import parse
 
 from otterbot.language import dashes
 from otterbot.language.intents import Intent, begins_with_prefix
-from otterbot.language.options import FLAGS, DrawOptions
+from otterbot.language.option_table import FLAGS
+from otterbot.language.options import DrawOptions
 from otterbot.language.problems import Overlooked
 
 UNSEEN = ("", "\u200b", "\u200e", "\u2060", "\ufeff", "\u00ad", "\u200d", "\ufe0f", "\u2068", "\u2069", "\u200c")

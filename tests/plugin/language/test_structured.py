@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from otterbot import texts
 from otterbot.language.intents import Intent
 from otterbot.language.line import line_of
 from otterbot.language.option_kinds import NeverTyped
+from otterbot.language.option_table import FIELDS
 from otterbot.language.option_values import KeyChange, WordChange
-from otterbot.language.options import FIELDS, DrawOptions
+from otterbot.language.options import DrawOptions
 from otterbot.language.structures import KEYS, Structure
 
 CASES = json.loads((Path(__file__).parents[2] / "structures.json").read_text("utf-8"))
@@ -260,7 +262,8 @@ def test_a_line_by_keys_says_what_it_was_written_from(values: dict[str, Any], st
     assert line is not None
     found = read(f"!{line}")
     assert found.problem is None
-    assert (found.options.prompt, found.options.steps) == (structure.prompt, steps)
+    said = re.sub(r"\((\W+):1\)", r"\1", found.options.prompt or "")  # marks around what looks like a flag
+    assert (said, found.options.steps) == (re.sub(r"\((\W+):1\)", r"\1", structure.prompt), steps)
 
 
 @settings(max_examples=300, deadline=None)

@@ -11,8 +11,8 @@ import pytest
 from otterbot.commands.registry import VOCABULARY
 from otterbot.language.intents import Intent, parse
 from otterbot.language.option_kinds import NeverTyped
+from otterbot.language.option_table import SWEEP
 from otterbot.language.option_values import Axis
-from otterbot.language.options import SWEEP
 from otterbot.language.problems import Refused
 from otterbot.matrix.event_content import canonical
 

@@ -37,6 +37,16 @@ async def ask(rig: Rig, event: str, **more: Any) -> Request:
     return await rig.ask(body={"init_image": {"event": event}, "strength": 0.6}, **more)
 
 
+async def submitted(rig: Rig, request: Request) -> None:
+    """Until the answer to its submission is stored."""
+    for _ in range(1_000):
+        found = await rig.store.request(request.key)
+        if found is not None and found.state is RequestState.SUBMITTED:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it is not submitted")
+
+
 async def final(rig: Rig) -> str:
     """What the room is told in the end."""
     found: str = await rig.until(lambda: next((body for body in rig.bodies() if body.startswith("❌")), None))
@@ -151,7 +161,7 @@ async def test_a_changed_one_is_not_taken(rig: Rig) -> None:
 async def test_the_worker_lost_it(waiting: Rig) -> None:
     rig = waiting
     request = await ask(rig, post(rig))
-    await rig.until(lambda: rig.worker_server.jobs)
+    await submitted(rig, request)
     rig.worker_server.forget()
     rig.worker.reconnect()
     await rig.until(lambda: rig.worker_server.jobs)
@@ -178,7 +188,7 @@ async def test_the_worker_lost_what_else_it_is_for(waiting: Rig, place: str) -> 
         else {"init_image": {"event": event}, "mask": {"event": event}}
     )
     request = await rig.ask(body=body)
-    await rig.until(lambda: rig.worker_server.jobs)
+    await submitted(rig, request)
     before = rig.worker_server.by_key(request.key)["resolved"]
     rig.worker_server.forget()
     await rig.restart()

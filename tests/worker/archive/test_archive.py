@@ -20,7 +20,7 @@ from PIL import Image
 from otterbot_worker.archive import Archive, ArchiveSettings, Known, Stored, durable, files, pictures
 from otterbot_worker.archive.reading import read_record
 from otterbot_worker.errors import JobFailed
-from otterbot_worker.schemas.resolved import UsedWords
+from otterbot_worker.schemas.resolved_parts import UsedWords
 
 CREATED = time.mktime((2024, 1, 21, 13, 20, 50, 0, 0, -1))
 

@@ -17,7 +17,8 @@ from otterbot_worker.requests.resolve import Refused, resolve_image
 from otterbot_worker.runner.countdown import Countdown
 from otterbot_worker.sampling import tiles
 from otterbot_worker.schemas.requests import Hires, ImageRequest
-from otterbot_worker.schemas.resolved import ResolvedHires, ResolvedRequest, ResolvedUpscale
+from otterbot_worker.schemas.resolved import ResolvedRequest
+from otterbot_worker.schemas.resolved_parts import ResolvedHires, ResolvedUpscale
 
 
 @pytest.fixture(scope="module")

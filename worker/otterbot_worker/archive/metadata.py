@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ..schemas.records import Record, Used, UsedControl, UsedHires, UsedRefiner
-from ..schemas.resolved import UsedChance, UsedVariation
+from ..schemas.resolved_parts import UsedChance, UsedVariation
 from ..schemas.settings import SETTINGS
 from . import containers
 

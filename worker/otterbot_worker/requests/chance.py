@@ -11,7 +11,8 @@ from ..prompts import chance
 from ..prompts.chance import Drawn, Files, Of, Undrawable
 from ..schemas.jobs import FieldProblem
 from ..schemas.requests import ImageRequest
-from ..schemas.resolved import ResolvedRequest, UsedChance, seed_of
+from ..schemas.resolved import ResolvedRequest, seed_of
+from ..schemas.resolved_parts import UsedChance
 from .refusal import Refused, problem
 
 

@@ -18,7 +18,7 @@ from ..queue.input_rows import Input
 from ..schemas.draw_files import ControlFiles
 from ..schemas.jobs import FieldProblem
 from ..schemas.requests import ImageRequest
-from ..schemas.resolved import ResolvedControl
+from ..schemas.resolved_parts import ResolvedControl
 
 NAMES_SHOWN = 12
 _USUAL_WIDTH = {"sd": 768, "sdxl": 2048}

@@ -11,7 +11,7 @@ from ..models.entries import ModelEntry
 from ..prompts.expansion import take_apart
 from ..prompts.expansion.length import tokens
 from ..schemas.requests import ImageRequest
-from ..schemas.resolved import ResolvedExpansion
+from ..schemas.resolved_parts import ResolvedExpansion
 
 UPSCALED = "An upscaled picture shows what the other one does, so its prompt was not expanded."
 WORDLESS = "The prompt was not expanded: there are no words in it."

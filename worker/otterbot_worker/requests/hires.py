@@ -11,7 +11,7 @@ from ..queue.input_rows import Input
 from ..sampling import sampling_steps, tiles
 from ..schemas.jobs import FieldProblem
 from ..schemas.requests import Hires, ImageRequest
-from ..schemas.resolved import ResolvedHires, ResolvedUpscale
+from ..schemas.resolved_parts import ResolvedHires, ResolvedUpscale
 from .refusal import problem
 from .size import Size
 

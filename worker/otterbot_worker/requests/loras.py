@@ -25,7 +25,8 @@ from ..prompts.lora_tags import (
 )
 from ..schemas.draw_files import EmbeddingFile, LoraFile
 from ..schemas.jobs import FieldProblem
-from ..schemas.resolved import ResolvedRequest, UsedEmbedding, UsedLora
+from ..schemas.resolved import ResolvedRequest
+from ..schemas.resolved_parts import UsedEmbedding, UsedLora
 
 NAMES_SHOWN = 12
 SHORT_HASH = 12

@@ -22,7 +22,8 @@ from ..sampling import samplers, sampling_steps
 from ..schemas.jobs import FieldProblem
 from ..schemas.new_jobs import NewChatJob, NewDescribeJob, NewImageJob, NewResolvedJob
 from ..schemas.requests import ImageRequest, SheetRequest
-from ..schemas.resolved import ResolvedInitImage, ResolvedMask, ResolvedRequest, ResolvedSheet, UsedAxis
+from ..schemas.resolved import ResolvedRequest
+from ..schemas.resolved_parts import ResolvedInitImage, ResolvedMask, ResolvedSheet, UsedAxis
 from ..styles import StyleLibrary
 from . import chance, expansions, hires, layers, resubmitted, several, sheets, structures, sweeps, variations
 from . import input_images as pictures

@@ -8,7 +8,8 @@ from typing import Any
 
 from ..schemas.new_jobs import NewImageJob, NewResolvedJob
 from ..schemas.requests import ImageRequest
-from ..schemas.resolved import ResolvedExpansion, ResolvedRequest
+from ..schemas.resolved import ResolvedRequest
+from ..schemas.resolved_parts import ResolvedExpansion
 from . import chance, structures
 from .refusal import Refused, problem
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from ..schemas.jobs import FieldProblem
 from ..schemas.requests import ImageRequest
-from ..schemas.resolved import ResolvedRequest, UsedAxis, field_name, joined
+from ..schemas.resolved import ResolvedRequest, joined
+from ..schemas.resolved_parts import UsedAxis, field_name
 from .refusal import Refused, problem
 
 LARGEST = 256 * 1024

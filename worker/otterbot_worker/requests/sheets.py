@@ -6,7 +6,8 @@ import math
 
 from ..sampling import tiles
 from ..schemas.requests import SheetRequest
-from ..schemas.resolved import ResolvedRequest, ResolvedSheet
+from ..schemas.resolved import ResolvedRequest
+from ..schemas.resolved_parts import ResolvedSheet
 from .refusal import Refused, problem
 
 Pair = tuple[int, int]

@@ -10,7 +10,7 @@ from ..prompts import read
 from ..prompts.lora_tags import lora_tags
 from ..schemas.jobs import FieldProblem
 from ..schemas.requests import ImageRequest, StyleWords
-from ..schemas.resolved import UsedStyle
+from ..schemas.resolved_parts import UsedStyle
 from ..schemas.style_words import STYLED_MAX, Words, styled
 from ..styles import Style, StyleLibrary
 from .refusal import problem

@@ -27,7 +27,7 @@ from ..schemas.requests import (
     SweepAxis,
     SweptValue,
 )
-from ..schemas.resolved import UsedAxis
+from ..schemas.resolved_parts import UsedAxis
 from .refusal import Refused, problem
 
 LONGEST = 80

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..schemas.requests import Variation
-from ..schemas.resolved import UsedVariation
+from ..schemas.resolved_parts import UsedVariation
 
 NONE = "A variation of strength 0 changes nothing, so it was left out."
 

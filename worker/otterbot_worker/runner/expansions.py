@@ -20,7 +20,8 @@ from ..prompts import expansion
 from ..queue.disk import forgone, passes, surely
 from ..queue.model import Row, StoredJob
 from ..schemas.jobs import Progress
-from ..schemas.resolved import ResolvedExpansion, ResolvedRequest, joined
+from ..schemas.resolved import ResolvedRequest, joined
+from ..schemas.resolved_parts import ResolvedExpansion
 from . import eta
 from .interruptible import Interruptible
 from .lanes import WrongLane

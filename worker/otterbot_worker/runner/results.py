@@ -11,7 +11,7 @@ from ..gpu.messages import Drawn, UsedControlNet
 from ..prompts import PARSER
 from ..queue.model import ImageRow, Row, StoredJob
 from ..schemas.records import Film, ImageResult, Record, Thumbnail, Used, UsedControl, UsedHires
-from ..schemas.resolved import ResolvedControl, ResolvedExpansion, UsedExpansion
+from ..schemas.resolved_parts import ResolvedControl, ResolvedExpansion, UsedExpansion
 
 
 def record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:

@@ -21,7 +21,7 @@ from ..queue.store import Store
 from ..schemas.base import State
 from ..schemas.jobs import Sheet, SheetField, SheetPicture
 from ..schemas.records import Thumbnail
-from ..schemas.resolved import ResolvedSheet
+from ..schemas.resolved_parts import ResolvedSheet
 from .runner_common import Listener, failure
 from .unbroken import unbroken
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from ..schemas.resolved import ResolvedControl, ResolvedInitImage, ResolvedRequest
+from ..schemas.resolved import ResolvedRequest
+from ..schemas.resolved_parts import ResolvedControl, ResolvedInitImage
 
 STRENGTH = 0.6
 """Default denoising strength of img2img: keeps the picture; 0.94 mostly replaces it."""

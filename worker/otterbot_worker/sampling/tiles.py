@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from ..schemas.resolved import Pair, ResolvedRequest
+from ..schemas.resolved import ResolvedRequest
+from ..schemas.resolved_parts import Pair
 from . import sampling_steps
 
 OVERLAP = 4

@@ -5,7 +5,7 @@ A request stores names and hashes, never paths: the operator's folders may lie e
 
 from __future__ import annotations
 
-from .resolved import Fixed, ResolvedControl, ResolvedInitImage, ResolvedMask, UsedEmbedding, UsedLora
+from .resolved_parts import Fixed, ResolvedControl, ResolvedInitImage, ResolvedMask, UsedEmbedding, UsedLora
 
 
 class LoraFile(UsedLora):

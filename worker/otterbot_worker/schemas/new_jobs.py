@@ -9,7 +9,8 @@ from pydantic import ConfigDict, Field
 
 from .base import Name, Received
 from .requests import MAX_COUNT, MAX_PICTURES, ChatRequest, DescribeRequest, ImageRequest, Prompt
-from .resolved import Differences, ResolvedExpansion, ResolvedRequest, UsedAxis, UsedChance
+from .resolved import Differences, ResolvedRequest
+from .resolved_parts import ResolvedExpansion, UsedAxis, UsedChance
 
 JobKey = Annotated[str, Field(min_length=8, max_length=128, pattern=r"^[A-Za-z0-9_.:-]+$")]
 Note = Annotated[str, Field(max_length=2_000)]

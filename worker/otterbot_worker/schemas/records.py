@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from .base import Sent
-from .resolved import Asked, UsedChance, UsedEmbedding, UsedExpansion, UsedLora, UsedStyle, UsedVariation, UsedWords
+from .resolved import Asked
+from .resolved_parts import UsedChance, UsedEmbedding, UsedExpansion, UsedLora, UsedStyle, UsedVariation, UsedWords
 from .settings import Settings
 from .structure import UsedStructure
 
