@@ -222,7 +222,7 @@ class Terminal(io.StringIO):
 def test_a_bar_in_a_terminal_and_lines_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(progress.shutil, "get_terminal_size", lambda: os.terminal_size((80, 24)))
+    monkeypatch.setenv("COLUMNS", "80")
     for stream in (Terminal(), io.StringIO()):
         shown = Shown("somebody/one", stream)
         for done in range(0, 101, 5):
