@@ -150,3 +150,13 @@ def test_compose_is_coherent(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load(None)  # refuses unknown keys
     assert str(settings.token_file("otterbot")) == "/tokens/otterbot"
     assert "ports" not in compose["services"]["worker"]
+
+
+def test_the_settings_of_the_page_can_be_used(tmp_path: Path) -> None:
+    """Those of the worker in ``docs/operating.md``."""
+    page = (DEPLOY.parent / "docs" / "operating.md").read_text("utf-8")
+    blocks = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 3
+    for block in blocks:
+        (tmp_path / "settings.yaml").write_text(block, "utf-8")
+        load(tmp_path / "settings.yaml")  # refuses unknown keys and bad values
