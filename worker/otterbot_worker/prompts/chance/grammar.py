@@ -82,8 +82,10 @@ _NAME = r"[\w/.\-*](?:[\w/.\-* ]{0,118}?[\w/.\-*])??"
 _WILDCARD = rf"(?<![\w.])__(?!_)(?P<name>{_NAME})__(?![\w(])"
 _TOKEN = re.compile(rf"\\.|(?P<sign>[{{}}|])|{_WILDCARD}|[^\\{{}}|_]+|.", re.DOTALL)
 _DASH = "‐‑‒–—−-"
+_RANGE = rf"(?:(?P<least>\d{{1,4}})\s*)?(?P<dash>[{_DASH}])(?:\s*(?P<most>\d{{1,4}}))?"
+"""Spaces stand in one place only between two signs: thousands of them would be tried in all divisions else."""
 _COUNT = re.compile(
-    rf"\s*(?:(?P<least>\d{{1,4}})?(?P<dash>\s*[{_DASH}]\s*)(?P<most>\d{{1,4}})?|(?P<exact>\d{{1,4}}))\s*\$\$"
+    rf"\s*(?:{_RANGE}|(?P<exact>\d{{1,4}}))\s*\$\$"
     r"(?:(?P<joiner>[^$]{0,40})\$\$)?",
     re.ASCII,
 )
