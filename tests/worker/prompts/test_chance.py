@@ -230,7 +230,7 @@ def test_what_is_endless_or_missing_in_a_file_is_refused_by_its_name(files: Here
 
 def test_what_grows_too_long_is_refused() -> None:
     doubling = {f"f{n}": f"__f{n + 1}__ __f{n + 1}__" for n in range(30)}
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(Undrawable) as refused:
         drawn("__f0__", files=Here(**doubling, f30="x"))
     assert refused.value.code == "too_many_draws"
@@ -244,7 +244,7 @@ def test_what_grows_too_long_is_refused() -> None:
     with pytest.raises(Undrawable) as refused:
         drawn("__f0__", files=Here(**chain, f300="x"))
     assert refused.value.code == "too_many_wildcards"
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize(
@@ -256,12 +256,23 @@ def test_what_grows_too_long_is_refused() -> None:
     ],
 )  # fmt: skip
 def test_hostile_words_take_no_time(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     for seed in range(3):
         with contextlib.suppress(Undrawable):
             drawn(text, seed)
         literal(text)
-    assert time.perf_counter() - started < 1.5
+    assert time.process_time() - started < 1.5
+
+
+@pytest.mark.parametrize("text", ["__many__ " * 400, "{1$$__many__} " * 250, "{80$$__many__}, " * 5])
+@pytest.mark.parametrize("first", ["", "3::"], ids=["even", "weighted"])
+def test_many_draws_of_a_long_file_take_no_time(text: str, first: str) -> None:
+    many = Here(many="\n".join([f"{first}w0", *(f"w{number}" for number in range(1, 20_000))]))
+    lines = many.lines("many")
+    many.lines = lambda file: lines  # type: ignore[method-assign]  # read once, as the worker does
+    started = time.process_time()
+    assert len(set(drawn(text, files=many).split())) > 200
+    assert time.process_time() - started < 4
 
 
 @pytest.mark.parametrize("text", ["{a|b} c", "__x__ {d}", "{2$$a|b}", r"\{a|b", "{a|b", "{a{b|c}", "{_|__x__}"])

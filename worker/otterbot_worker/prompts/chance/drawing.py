@@ -8,8 +8,11 @@ they were. There is no state.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal, NamedTuple, Protocol
 
 from .grammar import JOINER, Broken, Choice, Node, Option, Wildcard, may_be_words, may_have, parse, wildcards
@@ -153,11 +156,46 @@ def _bounds(choice: Choice, there: int) -> tuple[int, int]:
     return min(choice.least, most), most
 
 
+class _Pool:
+    """Alternatives that may be drawn. A file may have thousands, and a prompt hundreds of draws of it, so they are not
+    gone through for each."""
+
+    def __init__(self, options: Iterable[Option]) -> None:
+        self.options = [one for one in options if one.weight]
+        self._weights = [one.weight for one in self.options]
+        self._even = self._weights[0] if len(set(self._weights)) == 1 else 0
+        """The weight that all of them have; 0: they differ."""
+        self._ends: list[int] | None = None
+
+    def copy(self) -> _Pool:
+        other = copy(self)
+        other.options, other._weights = self.options.copy(), self._weights.copy()
+        return other
+
+    @property
+    def total(self) -> int:
+        return self._even * len(self.options) if self._even else self._sums()[-1]
+
+    def place(self, drawn: int) -> int:
+        """Which one has this part of the total."""
+        return drawn // self._even if self._even else bisect_right(self._sums(), drawn)
+
+    def pop(self, place: int) -> Option:
+        del self._weights[place]
+        self._ends = None
+        return self.options.pop(place)
+
+    def _sums(self) -> list[int]:
+        if self._ends is None:
+            self._ends = list(accumulate(self._weights))
+        return self._ends
+
+
 class _Drawing:
     def __init__(self, seed: int, of: Of, files: Files) -> None:
         self._key = f"otterbot chance 1/{seed}/{of}"
         self._files = files
-        self._lines: dict[str, Sequence[Option]] = {}
+        self._lines: dict[str, _Pool] = {}
         """Of wildcards."""
         self._draws = 0
 
@@ -180,42 +218,36 @@ class _Drawing:
         return whole
 
     def may(self, node: Node) -> May:
-        options, wildcard = self._options(node), _wildcard_of(node, self._files)
+        options, wildcard = self._pool(node).options, _wildcard_of(node, self._files)
         least, most = _bounds(node, len(options)) if isinstance(node, Choice) else (1, 1)
         texts = tuple(one.text for one in options) if wildcard is None else ()
         joiner = node.joiner if isinstance(node, Choice) else JOINER
         return May(texts, len(options), None if wildcard is None else wildcard.name, least, most, joiner)
 
     def _decided(self, node: Node, place: str) -> str:
-        options = self._options(node)
+        pool = self._pool(node)
         if not isinstance(node, Choice) or not node.multiple:
-            return self.text(options[self._pick(options, place)].nodes, place)
-        least, most = _bounds(node, len(options))
+            return self.text(pool.options[self._pick(pool, place)].nodes, place)
+        least, most = _bounds(node, len(pool.options))
         count = least + self._number(f"{place}#", most - least + 1)
-        left, texts = list(options), []
+        left, texts = pool.copy(), []
         for number in range(1, count + 1):
             inner = f"{place}.{number}"
             texts.append(self.text(left.pop(self._pick(left, inner)).nodes, inner).strip())
         return node.joiner.join(text for text in texts if text)
 
-    def _options(self, node: Node) -> Sequence[Option]:
+    def _pool(self, node: Node) -> _Pool:
         wildcard = _wildcard_of(node, self._files)
         if wildcard is None:
             assert isinstance(node, Choice)
-            return [one for one in node.options if one.weight]
+            return _Pool(node.options)
         if wildcard.name not in self._lines:
             files = self._files.called(wildcard.name)
-            lines = (one for file in files for one in self._files.lines(file).options)
-            self._lines[wildcard.name] = [one for one in lines if one.weight]
+            self._lines[wildcard.name] = _Pool(one for file in files for one in self._files.lines(file).options)
         return self._lines[wildcard.name]
 
-    def _pick(self, options: Sequence[Option], place: str) -> int:
-        drawn = self._number(place, sum(one.weight for one in options))
-        for number, one in enumerate(options):
-            drawn -= one.weight
-            if drawn < 0:
-                return number
-        raise AssertionError("it is smaller than their sum")
+    def _pick(self, pool: _Pool, place: str) -> int:
+        return pool.place(self._number(place, pool.total))
 
     def _number(self, place: str, below: int) -> int:
         self._draws += 1
