@@ -108,6 +108,10 @@ def test_a_prompt_with_styles_has_its_bounds(catalogue: Catalogue, library: Styl
     bomb = {"name": "bomb", "prompt": "{prompt}" * 500, "negative_prompt": ""}
     with pytest.raises(Refused):
         resolved(catalogue, library, prompt="y" * 4_000, style=[bomb])
+    started = time.process_time()
+    with pytest.raises(Refused):
+        resolved(catalogue, library, prompt="y" * 40, style=[bomb] * 3)  # 5 GB of words
+    assert time.process_time() - started < 2
 
 
 def test_the_whole_prompt_takes_no_style(catalogue: Catalogue, library: StyleLibrary) -> None:

@@ -22,6 +22,7 @@ from ..queue.model import Row, StoredJob
 from ..schemas.jobs import Progress
 from ..schemas.resolved import ResolvedRequest, joined
 from ..schemas.resolved_parts import ResolvedExpansion
+from ..schemas.style_words import STYLED_MAX, Words, styled
 from . import eta
 from .interruptible import Interruptible
 from .lanes import WrongLane
@@ -134,6 +135,9 @@ class PromptRunner:
         prompts = tuple(dict.fromkeys(one for one in woven if one is not None))
         if not prompts:
             raise _Unwritten("the chat model gave nothing that could be added to it.")
+        prompts = tuple(one for one in prompts if _fits(one, request))
+        if not prompts:
+            raise _Unwritten("with its styles it would be too long.")
         return request.model_copy(
             update={
                 "expand": False,
@@ -230,6 +234,10 @@ def _unwritten(request: ResolvedRequest, why: str) -> ResolvedRequest:
         pictures = [request.single(index) for index in range(request.count)]
         return joined([_unwritten(one, why) if one.expand else one for one in pictures], request.sweep)
     return request.model_copy(update={"expand": False, "notes": (*request.notes, said)})
+
+
+def _fits(prompt: str, request: ResolvedRequest) -> bool:
+    return max(map(len, styled(Words(prompt, request.negative_prompt), request.styles))) <= STYLED_MAX
 
 
 def _fewer(there: int, count: int) -> list[str]:

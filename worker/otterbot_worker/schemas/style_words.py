@@ -27,7 +27,8 @@ class Wording(Protocol):
 
 def styled(words: Words, styles: Iterable[Wording]) -> Words:
     """The words with those of each style around them, in order, as A1111 does it: the second style has what the first
-    one made for its words."""
+    one made for its words. What is longer than `STYLED_MAX` is cut off a character behind it: a few styles that repeat
+    their place for the words would fill the memory else."""
     for style in styles:
         words = Words(_around(words.prompt, style.prompt), _around(words.negative_prompt, style.negative_prompt))
     return words
@@ -35,5 +36,7 @@ def styled(words: Words, styles: Iterable[Wording]) -> Words:
 
 def _around(words: str, style: str) -> str:
     if PLACE in style:
-        return style.replace(PLACE, words)
-    return ", ".join(part for part in (words.strip(), style.strip()) if part)
+        whole = style.replace(PLACE, words, STYLED_MAX // max(1, len(words)) + 1)
+    else:
+        whole = ", ".join(part for part in (words.strip(), style.strip()) if part)
+    return whole[: STYLED_MAX + 1]
