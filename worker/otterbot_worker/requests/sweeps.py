@@ -20,6 +20,7 @@ from ..schemas.jobs import FieldProblem
 from ..schemas.requests import (
     MAX_PICTURES,
     MAX_PROMPT,
+    MAX_SEED,
     ImageOptions,
     ImageRequest,
     SheetRequest,
@@ -205,7 +206,7 @@ def _changes(request: ImageRequest, axis: SweepAxis, value: SweptValue) -> Chang
     if axis.field == "hires":
         assert request.hires is not None, "refused before"
         return {"hires": {**request.hires.model_dump(), "strength": value}}
-    if axis.field in ("guidance_scale", "strength") and isinstance(value, int):
+    if axis.field in ("guidance_scale", "strength") and isinstance(value, int) and abs(value) <= MAX_SEED:
         return {axis.field: float(value)}
     if axis.field == "style" and isinstance(value, str):
         return {"style": (value,) if value.strip() else ()}
