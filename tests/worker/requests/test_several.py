@@ -146,6 +146,10 @@ async def test_hostile_pictures_are_refused(tmp_path: Path) -> None:
         ):  # fmt: skip
             status, problem = await here.api.call("POST", "/v1/jobs", as_resolved(told, each))
             assert (status, problem.get("code")) == (422, "invalid_request"), (str(each)[:80], problem)
+        for values in ([], [1, 2, 3]):
+            axes = [{"field": "seed", "values": values}, {"field": "steps", "values": [1]}]
+            status, problem = await here.api.call("POST", "/v1/jobs", as_resolved({**told, "sweep": axes}, [{}, {}]))
+            assert (status, problem.get("code")) == (422, "invalid_request"), "they are not the fields of that grid"
         words = [
             {"prompt": f"{number} " + "o" * 3_900, "negative_prompt": f"{number} " + "u" * 3_900}
             for number in range(64)

@@ -73,7 +73,7 @@ def image_submission(
         asked = [one for field in fields for one in chance.singly(field)]
         sweep, sheet = sweeps.axes(whole), sweeps.sheet(whole)
     else:
-        asked, sweep, sheet = resubmitted.asked(job), job.request.sweep, job.request.sheet
+        asked, sweep, sheet = resubmitted.asked(job), resubmitted.sweep(job.request), job.request.sheet
     pictures = several.resolved(several.named(asked, across=len(sweep[0].values) if len(sweep) > 1 else None), one)
     if isinstance(job, NewResolvedJob):
         before = resubmitted.pictures(job.request)

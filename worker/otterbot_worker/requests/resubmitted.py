@@ -3,13 +3,14 @@ files that have changed since."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..schemas.new_jobs import NewImageJob, NewResolvedJob
 from ..schemas.requests import ImageRequest
 from ..schemas.resolved import ResolvedRequest
-from ..schemas.resolved_parts import ResolvedExpansion
+from ..schemas.resolved_parts import ResolvedExpansion, UsedAxis
 from . import chance, structures
 from .refusal import Refused, problem
 
@@ -44,6 +45,13 @@ def pictures(request: ResolvedRequest) -> list[ResolvedRequest]:
     :raises pydantic.ValidationError:
     """
     return [request.single(index) for index in range(len(request.each))] or [request]
+
+
+def sweep(request: ResolvedRequest) -> tuple[UsedAxis, ...]:
+    """What its pictures differ in. :raises Refused: they are not the fields of such a grid"""
+    if request.sweep and math.prod(len(axis.values) for axis in request.sweep) != len(request.each):
+        raise Refused([problem("sweep", "other_pictures", "A sweep has one picture for each of its fields.")])
+    return request.sweep
 
 
 def _start(request: ImageRequest) -> tuple[object, ...]:
