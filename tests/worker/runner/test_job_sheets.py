@@ -220,6 +220,17 @@ async def test_a_sheet_that_no_row_knows_is_taken_in_again(tmp_path: Path) -> No
         assert len(list(tmp_path.glob("archive/2*/*.png"))) == 4, "whose pictures they were is forgotten"
 
 
+async def test_one_that_was_taken_in_speaks_for_no_other_picture(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path)) as here:
+        job = await sheet_of(here, image(**FOUR))
+        await here.parts.store._db.write("DELETE FROM images")
+        rows, begun = ImageRows(here.parts.store._db), time.time() + 60
+        await housekeeping.find_strays(here.parts.config, here.parts.store, here.parts.archive, rows, begun)
+        await here.api.call("POST", f"/v1/images/{job['sheet']['picture']['image_id']}/delivered")
+        told = await here.parts.store._db.fetch("SELECT 1 FROM images WHERE delivered_at IS NOT NULL")
+        assert len(told) == 1, "the sheet alone"
+
+
 BAD = {
     "one picture": ({"count": 1, "sheet": {}}, "request.sheet", "too_few"),
     "titles of columns": (
@@ -288,6 +299,9 @@ OTHERS: dict[str, Json] = {
     "another room": {"room": "!other:here"},
     "more steps": {"steps": 3},
     "two of them": {"count": 2},
+    "a second pass": {"hires": {"scale": 2.0}},
+    "another layer of the encoder": {"clip_skip": 2},
+    "a film": {"film": True},
     "an id of nobody's": {"drawn_before": "../../etc/passwd"},
 }
 

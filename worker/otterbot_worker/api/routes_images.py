@@ -47,7 +47,7 @@ async def delivered(request: web.Request) -> web.Response:
     image = await _known(request)
     now = time.time()
     await parts.store.image_delivered(image.image_id, now)
-    if image.is_sheet:
+    if image.is_sheet and image.job_id:  # one that was taken in from its file alone belongs to no job
         await parts.sheets.delivered(image.job_id, now)
     if parts.archive.gone_when_delivered(image.private):
         await _remove(parts, [image], now)
