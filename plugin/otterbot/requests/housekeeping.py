@@ -121,20 +121,25 @@ class Housekeeping:
         return None
 
     async def _cancel(self, request: Request) -> bool:
-        """Cancel its job and delete its pictures, which will not be posted."""
+        """Cancel its job, and delete its pictures, which will not be posted; but those of a request that ends with what
+        has come of it."""
         try:
             job_id = request.job_id
             if job_id is None:  # the job may have been accepted although the answer was lost
                 job = await self._worker.job_by_key(request.key)
                 job_id = None if job is None else job.id
             job = None if job_id is None else await self._worker.cancel(job_id)
-            if job is not None and job.key == request.key:
+            if job is not None and job.key == request.key and not await self._goes_on(request.key):
                 await self._discard(job)
         except WorkerRefused as refusal:
             self._log.warning("The worker does not take a cancellation: %s", refusal)
             return False
         await self._store.cancel_paid(request.key)
         return True
+
+    async def _goes_on(self, key: str) -> bool:
+        now = await self._store.request(key)
+        return now is not None and now.open
 
     async def _discard(self, job: Job) -> None:
         """Delete its pictures, except those with a part, which decides itself."""

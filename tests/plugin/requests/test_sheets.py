@@ -14,6 +14,7 @@ from otterbot.matrix import event_content
 from otterbot.matrix.event_content import OUR_KEY
 from otterbot.requests.sheet_fields import MOST, packed, sheet_in
 from otterbot.store.part_names import SHEET
+from otterbot.store.store import Commit
 from otterbot.worker.jobs import Picture
 
 FOUR = {"count": 4, "sheet": {}}
@@ -265,3 +266,27 @@ def test_what_is_odd_in_a_field_is_no_record() -> None:
     assert read.fields[1].image is None
     assert read.fields[3].record is not None
     assert read.fields[3].record["used"] == {}
+
+
+async def test_a_sweep_that_is_cancelled_keeps_what_is_drawn(rig: Rig) -> None:
+    """By whoever types `!cancel`, also where the process dies before the worker is told. Deleting its message takes it
+    all back."""
+    rig.worker_server.auto = False
+    sweep = {"sweep": [{"field": "steps", "values": [5, 10, 20]}], "count": 3, "sheet": {}}
+    request, other = await rig.ask(body=sweep), await rig.ask(body=sweep)
+    await rig.until(lambda: {request.key, other.key} <= rig.worker_server.bodies.keys())
+    for key in (request.key, other.key):
+        rig.worker_server.draw(rig.worker_server.by_key(key), 0)
+        await rig.until(lambda key=key: rig.delivery.cancelling.keeps(key))
+    done = await rig.store.commit(Commit(mark=None, room_id=ROOM, stop=[request.key]))
+    assert [one.key for one in done.stopped] == [request.key]
+    await rig.restart()
+    assert (await rig.done(request)).outcome == "cancelled"
+    [event] = sheets(rig)
+    found = sheet_in(event)
+    assert found is not None
+    assert [field.absent for field in found.fields] == ["", "cancelled", "cancelled"]
+    assert not rig.worker_server.deleted
+    await rig.delivery.cancelling.redacted(ROOM, other.event_id)
+    await rig.until(lambda: rig.worker_server.deleted)
+    assert len(sheets(rig)) == 1
