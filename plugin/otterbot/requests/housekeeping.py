@@ -78,6 +78,9 @@ class Housekeeping:
                     continue  # its end wakes this loop
                 told &= await self._tell(self._worker.delivered, part, store.ack_paid)
             for part in await store.deletes_owed():
+                if part.event_id is None and await self._is_of_a_sheet(part.key, part.image_id):
+                    await store.delete_paid(*part.id)
+                    continue
                 told &= await self._tell(self._worker.delete_image, part, store.delete_paid)
             for part in await store.keeps_owed():
                 told &= await self._tell(await self._keeping(part), part, store.keep_paid)
@@ -141,12 +144,20 @@ class Housekeeping:
         now = await self._store.request(key)
         return now is not None and now.open
 
+    async def _is_of_a_sheet(self, key: str, image_id: str | None) -> bool:
+        """Whether the picture was drawn for a sheet that it was only chosen from: it is gone when that one is, and not
+        because somebody's choice does not come."""
+        request = await self._store.request(key)
+        return request is not None and image_id is not None and (request.body or {}).get("drawn_before") == image_id
+
     async def _discard(self, job: Job) -> None:
         """Delete its pictures, except those with a part, which decides itself."""
         standing = await self._store.parts_of(job.key)
         for picture in job.pictures:
             part, result = standing.get(PartName.picture(picture.index)), picture.result
             if result is None:
+                continue
+            if await self._is_of_a_sheet(job.key, result.image_id):
                 continue
             if part is None or part.image_id != result.image_id:
                 await self._worker.delete_image(result.image_id)

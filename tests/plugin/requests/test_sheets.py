@@ -12,8 +12,10 @@ from plugin_rig import ROOM, Rig
 from otterbot import texts
 from otterbot.matrix import event_content
 from otterbot.matrix.event_content import OUR_KEY
+from otterbot.requests.following import CHOSEN
 from otterbot.requests.sheet_fields import MOST, packed, sheet_in
 from otterbot.store.part_names import SHEET
+from otterbot.store.rows import follow_key
 from otterbot.store.store import Commit
 from otterbot.worker.jobs import Picture
 
@@ -293,3 +295,19 @@ async def test_a_sweep_that_is_cancelled_keeps_what_is_drawn(rig: Rig) -> None:
     await rig.delivery.cancelling.redacted(ROOM, other.event_id)
     await rig.until(lambda: rig.worker_server.deleted)
     assert len(sheets(rig)) == 1
+
+
+@pytest.mark.parametrize(
+    ("then", "comes"), [({"prompt": "b", "seed": 9}, True), ({"init_image": {"event": CHOSEN}}, False)]
+)
+async def test_where_the_first_one_chosen_is_refused_the_next_comes(
+    rig: Rig, then: dict[str, Any], comes: bool
+) -> None:
+    rig.worker_server.refuse = (422, {"code": "unknown_model"})
+    request = await rig.ask(body={"then": {"body": then, "asked": {}, "notes": []}})
+    assert (await rig.done(request)).outcome == "refused"
+    following = await rig.store.request(follow_key(request.key))
+    assert (following is not None) is comes
+    if following is not None:
+        rig.worker_server.refuse = None
+        assert (await rig.done(following)).outcome in ("refused", "succeeded"), "it was asked for"
