@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from ..clock import steady
 from ..errors import WorkerError, WorkerRefused
 from ..store.part_names import SHEET, PartName
-from ..store.rows import Part, Request
+from ..store.rows import Part, PartState, Request
 from ..store.store import Store
 from ..waiting import news
 from ..worker.client import WorkerClient
@@ -153,6 +153,9 @@ class Housekeeping:
     async def _discard(self, job: Job) -> None:
         """Delete its pictures, except those with a part, which decides itself."""
         standing = await self._store.parts_of(job.key)
+        sheet = standing.get(SHEET)
+        if sheet is not None and sheet.state is PartState.SENT:
+            return  # it came before the worker was told: they are to be chosen from, and go with it
         for picture in job.pictures:
             part, result = standing.get(PartName.picture(picture.index)), picture.result
             if result is None:

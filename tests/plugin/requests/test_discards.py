@@ -192,3 +192,13 @@ async def test_a_cancelled_choice_leaves_the_picture_to_its_sheet(rig: Rig, know
     await nothing_owed(rig.store.cancels_owed)
     await nothing_owed(rig.store.deletes_owed)
     assert rig.worker_server.deleted == []
+
+
+async def test_a_sheet_that_came_before_the_worker_was_told_keeps_its_pictures(rig: Rig) -> None:
+    request = await rig.ask(body={"count": 3, "sheet": {}})
+    await rig.done(request)
+    await rig.store.owe_cancel(request.key)
+    rig.delivery.signals.housekeeping.set()
+    await rig.until(lambda: request.key in rig.worker_server.cancelled)
+    await nothing_owed(rig.store.cancels_owed)
+    assert rig.worker_server.deleted == []
