@@ -85,7 +85,13 @@ def picture_request(
     if asked.film:
         body["film"] = True
     body = {key: value for key, value in body.items() if value is not None}
-    return NewRequest(kind="image", body=body, asked=typed, notes=tuple(notes), thread=thread)
+    return NewRequest(kind="image", body=body, asked=typed | _wishes(asked, body), notes=tuple(notes), thread=thread)
+
+
+def _wishes(asked: DrawOptions, body: Mapping[str, Any]) -> dict[str, Any]:
+    """How somebody asked for the pictures to come: said where the worker is too old for it."""
+    wishes = {"sheet": asked.sheet and "sheet" in body, "watch": asked.watch and "preview" in body}
+    return {name: True for name, wish in wishes.items() if wish}
 
 
 def _on_a_sheet(asked: bool | None, count: int, batch: str) -> bool:

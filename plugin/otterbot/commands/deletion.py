@@ -16,6 +16,7 @@ from .posted_picture import picture_in
 from .reacted import Reacted
 from .services import Services
 
+GONE = (PartState.FAILED, PartState.DROPPED)
 PAGES = 3
 """Of edits, a hundred each; an answer has fewer."""
 
@@ -60,10 +61,10 @@ async def delete_picture(services: Services, reacted: Reacted) -> Outcome | None
     if not picture.part.shows:
         return Outcome(parts=tuple(parts))
     film = await services.store.part(picture.key, PartName.film(picture.part.number))
-    if film is not None and film.state is PartState.SENT and film.room_id == picture.room_id:
-        parts.append(replace(message, part=film.part.unsend(), content={"redacts": film.event_id}))
+    if film is not None and film.state not in GONE and film.room_id == picture.room_id:
+        parts.append(replace(message, part=film.part.unsend(), content={"of": film.part}))
     copy = await services.store.part(copy_key(str(services.client.mxid), picture.event_id), COPY)
-    if copy is not None and copy.state not in (PartState.FAILED, PartState.DROPPED):
+    if copy is not None and copy.state not in GONE:
         parts.append(unsend_copy(copy))
     return Outcome(parts=tuple(parts), discarded=picture)
 

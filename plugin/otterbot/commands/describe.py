@@ -68,7 +68,7 @@ async def _drawn(services: Services, room: str, event: Mapping[str, Any], prompt
         options = DrawOptions(prompt=prompt)
         request = picture_request(options, around, seed=new_seed(), other=new_seed(), thread=thread_of(event))
     except Unusable as refusal:
-        return Outcome(reply=Reply(text=str(refusal), thread=thread_of(event)))
+        return Outcome(reply=Reply(text=str(refusal), thread=thread_of(event)), refused=True)
     return Outcome(request=request)
 
 

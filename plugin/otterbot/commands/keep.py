@@ -6,7 +6,7 @@ from .. import texts
 from ..errors import MatrixRefused
 from ..language.message import thread_of
 from ..store.part_names import COPY, PICTURE
-from ..store.rows import Kept, Part, Rank, copy_key
+from ..store.rows import Kept, Part, PartState, Rank, copy_key
 from .outcome import Outcome, Reply
 from .picture_owner import owner_of
 from .posted_picture import picture_in
@@ -18,6 +18,9 @@ async def keep(services: Services, reacted: Reacted) -> Outcome | None:
     picture = None if reacted.event is None else picture_in(reacted.event, reacted.room)
     if picture is None or picture.event_id is None or reacted.event is None or picture.part.family != PICTURE:
         return None  # a copy in the gallery is kept by whoever keeps the picture
+    redaction = await services.store.part(picture.key, picture.part.unsend())
+    if redaction is not None and redaction.state not in (PartState.FAILED, PartState.DROPPED):
+        return None  # it stands there only until the homeserver takes that
     bot = str(services.client.mxid)
     room, trouble = await _gallery(services, reacted.room)
     key = None if room is None else copy_key(bot, picture.event_id)

@@ -12,7 +12,8 @@ from ..store.part_names import COPY, PartName
 from ..store.rows import Part, PartState, Rank, Request, RequestState, copy_key, follow_key, key_of
 from ..store.store import Commit, Store
 from ..waiting import surely
-from .active import RequestEnd
+from . import sheets
+from .active import ActiveRequest, RequestEnd
 from .active_requests import ActiveRequests
 from .completion import REPLACED, Completion, closing, unsend, unsend_copy
 from .signals import Signals
@@ -56,10 +57,11 @@ class Cancellation:
         """Has something come of that request that stays when it is stopped? Not where the worker could not be told, or
         was told already: then it ends at once."""
         active = self._active.get(key)
-        if active is None or active.request.kind != "chat" or active.request.cancel_owed:
+        if active is None or active.request.cancel_owed or self._active.worker.away_since is not None:
             return False
-        submitted = active.request.state is RequestState.SUBMITTED
-        return submitted and self._active.worker.away_since is None and bool(active.chat_text.strip())
+        if active.request.state is not RequestState.SUBMITTED:
+            return False
+        return bool(active.chat_text.strip()) if active.request.kind == "chat" else _fills_a_sheet(active)
 
     def were_stopped(self, requests: Iterable[Request]) -> None:
         """The database says that the worker is owed a cancellation; the answer's end comes from the worker."""
@@ -136,6 +138,13 @@ class Cancellation:
             return
         if film.state in (PartState.SENDING, PartState.SENT):
             await self._outbox.post(unsend(request, film))
+
+
+def _fills_a_sheet(active: ActiveRequest) -> bool:
+    """Is it a sweep that comes on a sheet, of which something is drawn?"""
+    swept = bool((active.request.body or {}).get("sweep")) and sheets.wanted(active.request, {})
+    job = active.job
+    return swept and job is not None and any(picture.result is not None for picture in job.pictures)
 
 
 def _under_way(part: Part, request: Request) -> bool:

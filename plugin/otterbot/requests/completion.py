@@ -21,6 +21,7 @@ from ..store.part_names import (
     UNACK,
     PartName,
 )  # fmt: skip
+from ..store.quotas import Follow
 from ..store.request_store import Finished
 from ..store.rows import Kind, Part, PartState, Rank, Request, RequestState
 from ..store.store import Store
@@ -126,15 +127,18 @@ class Completion:
         self._kinds = kinds
         self._signals = signals
 
-    async def end_with(self, active: ActiveRequest, outcome: str, text: str, *, cancel_owed: bool = False) -> None:
+    async def end_with(
+        self, active: ActiveRequest, outcome: str, text: str, *, cancel_owed: bool = False, follow: Follow | None = None
+    ) -> Finished:
         """End a request unsuccessfully, with one plain sentence."""
         content = await event_content.notice(text, active.key, FINAL, active.request)
         if active.relation is not None:
             content["m.relates_to"] = active.relation
         final = part(active.request, FINAL, Kind.MESSAGE, Rank.REFUSAL, content)
-        await self.end(
-            active, RequestEnd(outcome=outcome, well=False, line=text, parts=[final], cancel_owed=cancel_owed)
+        ending = RequestEnd(
+            outcome=outcome, well=False, line=text, parts=[final], cancel_owed=cancel_owed, follow=follow
         )
+        return await self.end(active, ending)
 
     async def end(self, active: ActiveRequest, ending: RequestEnd) -> Finished:
         """Mark a request ``done``, and store its last messages and what follows in one transaction."""

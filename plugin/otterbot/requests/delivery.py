@@ -19,6 +19,7 @@ from ..errors import WorkerError
 from ..matrix import event_content
 from ..outbox.queue import Outbox
 from ..store.part_names import ACK
+from ..store.quotas import Follow
 from ..store.rows import Kind as PartKind
 from ..store.rows import Part, Rank, Request, RequestState
 from ..store.store import Store
@@ -34,6 +35,7 @@ from .active_requests import ActiveRequests
 from .cancel import Cancellation
 from .completion import Completion
 from .expiry import Expiry
+from .following import follows
 from .housekeeping import Housekeeping
 from .retiming import Retiming
 from .signals import Signals
@@ -166,7 +168,11 @@ class Delivery:
         elif answer is not None:
             kind = self._kind_of(active)
             text = str(answer) if isinstance(answer, CannotAsk) else await kind.refused(active, answer)
-            await self._completion.end_with(active, "refused", text)
+            # What else was chosen from the sheet comes all the same.
+            follow = self._with_parts(follows(active.request, {}, self._store.clock.now()))
+            done = await self._completion.end_with(active, "refused", text, follow=follow)
+            if done.followed and follow is not None:
+                self.accepted_request(follow.request)
 
     async def _accepted(self, active: ActiveRequest, job: Job) -> None:
         try:
@@ -268,14 +274,17 @@ class Delivery:
         if request is not None and not request.open and await self._store.owe_cancel(job.key):
             self.signals.housekeeping.set()
 
+    def _with_parts(self, follow: Follow | None) -> Follow | None:
+        return None if follow is None else replace(follow, parts=self.first_parts(follow.request))
+
     async def look(self, active: ActiveRequest) -> None:
         """Act on ``active.job``. Never raises: failures are repeated after the next snapshot."""
         try:
             ending = await self._kind_of(active).on_job(active) if active.open else None
             if ending is None:
                 return
-            if (follow := ending.follow) is not None:
-                ending = replace(ending, follow=replace(follow, parts=self.first_parts(follow.request)))
+            follow = self._with_parts(ending.follow)
+            ending = replace(ending, follow=follow)
             if (await self._completion.end(active, ending)).followed and follow is not None:
                 self.accepted_request(follow.request)
         except Exception as error:

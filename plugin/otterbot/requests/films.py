@@ -45,7 +45,8 @@ def _filmed(job: Job, standing: Mapping[PartName, Part]) -> list[int]:
     for picture in job.pictures:
         part = standing.get(PartName.picture(picture.index))
         sent = part is not None and part.state is PartState.SENT and part.event_id is not None
-        if sent and picture.result is not None and picture.result.film is not None:
+        deleted = PartName.picture(picture.index).unsend() in standing
+        if sent and not deleted and picture.result is not None and picture.result.film is not None:
             found.append(picture.index)
     return found
 
@@ -86,6 +87,8 @@ class Films:
         picture = await self._store.part(part.key, name)
         if request is None or not request.open or picture is None or picture.event_id is None:
             raise WorkerRefused(410, "not_found")
+        if await self._store.part(part.key, name.unsend()) is not None:
+            raise WorkerRefused(410, "not_found")  # the picture was deleted meanwhile
         encrypted = await is_encrypted(self._encryption, request, part.room_id)
         result = await self._result(request, name)
         if result.film is None:

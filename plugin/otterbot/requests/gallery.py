@@ -53,9 +53,9 @@ class Gallery:
         if kept is None:
             raise WorkerRefused(410, "not_found")
         encrypted = await self._encryption.is_encrypted(part.room_id)
-        if not encrypted and await self._encryption.is_encrypted(kept.room_id):
-            raise WorkerRefused(410, "not_found")  # the operator has chosen another gallery since
         try:
+            if not encrypted and await self._encryption.is_encrypted(kept.room_id):
+                raise WorkerRefused(410, "not_found")  # the operator has chosen another gallery since
             event = await look_at(self._http, self._encryption, kept.room_id, kept.event_id, patience=KEY_PATIENCE)
             content = event["content"]
             data = await self._bytes(place_of(content), MOST)

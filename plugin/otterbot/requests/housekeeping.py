@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from ..clock import steady
 from ..errors import WorkerError, WorkerRefused
 from ..store.part_names import SHEET, PartName
-from ..store.rows import Part, Request
+from ..store.rows import Part, PartState, Request
 from ..store.store import Store
 from ..waiting import news
 from ..worker.client import WorkerClient
@@ -78,6 +78,9 @@ class Housekeeping:
                     continue  # its end wakes this loop
                 told &= await self._tell(self._worker.delivered, part, store.ack_paid)
             for part in await store.deletes_owed():
+                if part.event_id is None and await self._is_of_a_sheet(part.key, part.image_id):
+                    await store.delete_paid(*part.id)
+                    continue
                 told &= await self._tell(self._worker.delete_image, part, store.delete_paid)
             for part in await store.keeps_owed():
                 told &= await self._tell(await self._keeping(part), part, store.keep_paid)
@@ -121,14 +124,15 @@ class Housekeeping:
         return None
 
     async def _cancel(self, request: Request) -> bool:
-        """Cancel its job and delete its pictures, which will not be posted."""
+        """Cancel its job, and delete its pictures, which will not be posted; but those of a request that ends with what
+        has come of it."""
         try:
             job_id = request.job_id
             if job_id is None:  # the job may have been accepted although the answer was lost
                 job = await self._worker.job_by_key(request.key)
                 job_id = None if job is None else job.id
             job = None if job_id is None else await self._worker.cancel(job_id)
-            if job is not None and job.key == request.key:
+            if job is not None and job.key == request.key and not await self._goes_on(request.key):
                 await self._discard(job)
         except WorkerRefused as refusal:
             self._log.warning("The worker does not take a cancellation: %s", refusal)
@@ -136,12 +140,27 @@ class Housekeeping:
         await self._store.cancel_paid(request.key)
         return True
 
+    async def _goes_on(self, key: str) -> bool:
+        now = await self._store.request(key)
+        return now is not None and now.open
+
+    async def _is_of_a_sheet(self, key: str, image_id: str | None) -> bool:
+        """Whether the picture was drawn for a sheet that it was only chosen from: it is gone when that one is, and not
+        because somebody's choice does not come."""
+        request = await self._store.request(key)
+        return request is not None and image_id is not None and (request.body or {}).get("drawn_before") == image_id
+
     async def _discard(self, job: Job) -> None:
         """Delete its pictures, except those with a part, which decides itself."""
         standing = await self._store.parts_of(job.key)
+        sheet = standing.get(SHEET)
+        if sheet is not None and sheet.state is PartState.SENT:
+            return  # it came before the worker was told: they are to be chosen from, and go with it
         for picture in job.pictures:
             part, result = standing.get(PartName.picture(picture.index)), picture.result
             if result is None:
+                continue
+            if await self._is_of_a_sheet(job.key, result.image_id):
                 continue
             if part is None or part.image_id != result.image_id:
                 await self._worker.delete_image(result.image_id)

@@ -85,6 +85,8 @@ class Pictures:
         known = (await self._worker.info()).features
         if body.get("film") and films.FEATURE not in known:
             raise CannotAsk(f"❌ {texts.FILM_OLD_WORKER}")
+        if body.get("preview") and watching.FEATURE not in known and active.request.asked.get("watch") is True:
+            await self._sheets.note(active, texts.WATCH_OLD_WORKER)
         return {name: value for name, value in body.items() if NEWER.get(name) is None or NEWER[name] in known}
 
     def mend(self, active: ActiveRequest, refusal: WorkerRefused) -> bool:

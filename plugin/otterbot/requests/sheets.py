@@ -69,8 +69,8 @@ class Sheets:
             return body
         if FEATURE in (await self._worker.info(INFO_SECONDS)).features:
             return body
-        if active.request.body is not None and active.request.asked.get("sheet") is True:
-            await self._note(active, texts.SHEET_OLD_WORKER)
+        if active.request.asked.get("sheet") is True:
+            await self.note(active, texts.SHEET_OLD_WORKER)
         return {name: value for name, value in body.items() if name not in NEW}
 
     async def post(self, active: ActiveRequest, job: Job, standing: Mapping[PartName, Part]) -> bool:
@@ -79,7 +79,7 @@ class Sheets:
         if job.sheet is None:
             return True  # news of it follows
         if job.sheet.picture is None:
-            await self._note(active, texts.NO_SHEET)
+            await self.note(active, texts.NO_SHEET)
             return False
         image_id, part = job.sheet.picture.image_id, standing.get(SHEET)
         if part is not None and part.state in OVER:
@@ -96,7 +96,8 @@ class Sheets:
             self._outbox.rebuild(active.key, SHEET)
         return True
 
-    async def _note(self, active: ActiveRequest, sentence: str) -> None:
+    async def note(self, active: ActiveRequest, sentence: str) -> None:
+        """Have it said under the first picture, or the sheet."""
         if sentence not in active.request.notes:
             notes = (*active.request.notes, sentence)
             await self._store.set_notes(active.key, notes)

@@ -60,9 +60,10 @@ def asks(request: Request) -> int:
 
 
 def pictures_of(body: Mapping[str, Any]) -> int:
-    """How many pictures a request for pictures asks for."""
-    axes = body.get("sweep") or ()
-    return prod((int(body.get("count") or 1), *(len(axis["values"]) for axis in axes)))
+    """How many pictures a request for pictures asks for, with those that follow from it: they are accepted with it."""
+    axes, then = body.get("sweep") or (), body.get("then")
+    own = prod((int(body.get("count") or 1), *(len(axis["values"]) for axis in axes)))
+    return own if then is None else own + pictures_of(then.get("body") or {})
 
 
 def over(quota: Quota, used: Sequence[tuple[float, int]], number: int, now: float) -> Over | None:

@@ -87,7 +87,8 @@ def field_is_empty(said: str, absent: str) -> str:
 
 
 def which_field(command: str, prefix: str) -> str:
-    return f"That is a sheet of several pictures. Say which one: {code(typed(prefix, f'{command} 2'))}."
+    more = " …" if command == "sweep" else ""  # the settings follow
+    return f"That is a sheet of several pictures. Say which one: {code(typed(prefix, f'{command} 2{more}'))}."
 
 
 def sheet_is_no_start(prefix: str) -> str:

@@ -10,5 +10,6 @@ WATCH_OFF = "Pictures for this room come when they are drawn; `--watch` shows on
 STILL_DRAWN = "That picture is still being drawn, and what is shown of it goes again. Please reply when it is there."
 PREVIEW = "👀 Being drawn…"
 """Under what is shown of a picture meanwhile."""
+WATCH_OLD_WORKER = "This worker is too old to show pictures while they are drawn; its operator has to update it."
 FILM_OLD_WORKER = "This worker is too old for films; its operator has to update it. Without `--film` it is drawn."
 FILM = "🎞️ How it was drawn."

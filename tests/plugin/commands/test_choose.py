@@ -64,6 +64,16 @@ async def test_a_sheet_of_one_is_none_and_that_is_said(rig: Rig) -> None:
     assert outcome.request.asked == {"prompt": "otter"}, "how they come is no setting of a picture"
 
 
+async def test_who_asked_for_it_is_known_to_be_told_where_the_worker_is_too_old(rig: Rig) -> None:
+    for typed, asked in (("--count 2 --sheet --watch", {"sheet": True, "watch": True}), ("--count 4", {})):
+        outcome = await rig.say(f"!draw otter {typed}")
+        assert outcome is not None
+        assert outcome.request is not None
+        told = {name: value for name, value in outcome.request.asked.items() if name in ("sheet", "watch")}
+        assert told == asked
+        assert not told.keys() & (outcome.request.body or {})["asked"].keys()
+
+
 async def test_what_a_room_sets(rig: Rig) -> None:
     from command_rig import MOD
 

@@ -131,4 +131,7 @@ async def test_what_stands_in_it_is_held_against_the_limits(rig: Rig) -> None:
     most = rig.services.config.current.limits.prompt_length
     long = described(rig, prompts=["x" * (most + 1), None, 7, " "])
     assert await rig.answer("1", **reply(long)) == texts.prompt_too_long(most + 1, most)
+    refused = await rig.say("1", **reply(long))
+    assert refused is not None
+    assert refused.refused, "so that the message gets its ❌"
     assert await rig.answer("2", **reply(long)) == texts.no_such_prompt(1), "what is no text is no line"

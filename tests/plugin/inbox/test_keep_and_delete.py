@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from aiohttp import web
 from listening import Listening
 from picture_reactions import ANNA, BERT, drawn, passed, react, take_back
 from plugin_rig import BOT, ROOM, Rig
@@ -79,6 +80,20 @@ async def test_how_it_was_drawn_is_deleted_with_it(listening: Listening, rig: Ri
     events = {str(name): part.event_id for name, part in parts.items()}
     await listening.sync(react(rig, str(events["picture/1"]), "❌", ANNA))
     await until(rig, lambda: set(taken_out(rig)) == {events["picture/1"], events["film/1"]})
+
+
+async def test_one_that_is_on_its_way_is_deleted_as_well(listening: Listening, rig: Rig) -> None:
+    rig.server.hold = lambda content: content.get("info", {}).get("mimetype") == "image/webp"
+    request = await rig.ask(body={"film": True}, sender=ANNA)
+    await until(rig, lambda: rig.server.held)
+    picture = await rig.store.part(request.key, "picture/0")
+    assert picture is not None
+    await listening.sync(react(rig, str(picture.event_id), "❌", ANNA))
+    await until(rig, lambda: rig.outbox.waiting(request.key, "unsend/picture/0"))
+    rig.server.hold = lambda _: False
+    rig.server.let_go.set()
+    await until(rig, lambda: set(taken_out(rig)) == {event["event_id"] for event in rig.server.pictures(ROOM)})
+    assert len(taken_out(rig)) == 2
 
 
 async def test_only_that_one_and_its_edits(listening: Listening, rig: Rig) -> None:
@@ -219,6 +234,21 @@ async def test_a_copy_can_be_drawn_again_and_goes_with_its_picture(listening: Li
     await listening.sync(react(rig, target, "❌", ANNA))
     await until(rig, lambda: sorted(taken_out(rig)) == sorted([target, copy]))
     assert not await rig.store.is_kept(target)
+
+
+async def test_what_is_deleted_is_not_kept_any_more(listening: Listening, rig: Rig) -> None:
+    """The homeserver takes its time over the redaction, and meanwhile somebody stars what still stands there."""
+    open_gallery(rig)
+    target = await drawn(rig)
+    rig.server.instead = lambda asked: web.Response(status=502) if "/redact/" in asked.path else None
+    await listening.sync(react(rig, target, "❌", ANNA))
+    await until(rig, lambda: rig.worker_server.deleted)
+    await listening.sync(react(rig, target, "⭐"))
+    await passed(listening)
+    assert not await rig.store.is_kept(target)
+    rig.server.instead = lambda asked: None
+    await until(rig, lambda: taken_out(rig) == [target])
+    assert rig.server.pictures(GALLERY) == []
 
 
 async def test_a_copy_of_a_picture_that_somebody_deletes_by_hand_goes_too(listening: Listening, rig: Rig) -> None:

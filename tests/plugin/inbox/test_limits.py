@@ -11,6 +11,10 @@ from listening import Listening
 from plugin_rig import ROOM, Rig
 
 from otterbot.config import LimitValues, QuotaValues, Values
+from otterbot.requests.following import follows
+from otterbot.store.part_names import PartName
+from otterbot.store.quotas import Quota
+from otterbot.store.rows import Part, PartState
 from otterbot.store.store import Commit
 
 ANNA, BERT, MOD = "@anna:test", "@bert:test", "@mod:test"
@@ -147,3 +151,19 @@ async def test_a_picture_that_fails_does_not_count(listening: Listening, rig: Ri
     await rig.until(lambda: said(rig, "It broke."))
     await ask(listening, "!draw two")
     assert len(await jobs(rig, 2)) == 2
+
+
+async def test_pictures_that_follow_one_another_count_together(rig: Rig) -> None:
+    """`1 2 3` as a reply to a sheet: one request is accepted, and the others come of it, one by one."""
+    then = {"then": {"body": {"prompt": "b", "then": {"body": {"prompt": "c"}}}}}
+    event = rig.server.say(ROOM, "1 2 3", ANNA)
+    asked = replace(rig.request(event, body={"prompt": "a", **then}), sender=ANNA)
+    two, three = (Quota(scope="person", kind="image", sender=ANNA, per_day=most) for most in (2, 3))
+    over = (await rig.store.commit(Commit(mark="$1", room_id=ROOM, request=asked, quotas=[two]))).over
+    assert (over and over.asks) == 3
+    assert (await rig.store.commit(Commit(mark="$1", room_id=ROOM, request=asked, quotas=[three]))).over is None
+    picture = Part(key=asked.key, part="picture/0", room_id=ROOM, state=PartState.SENT, event_id="$picture")
+    await rig.store.set_made(asked.key, 1)
+    follow = follows(asked, {PartName.picture(0): picture}, rig.store.clock.now())
+    assert (await rig.store.finish(asked.key, "succeeded", follow=follow)).followed
+    assert await rig.store.used(three) == 3, "one that came, and two that are to come"

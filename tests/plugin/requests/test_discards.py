@@ -170,3 +170,35 @@ async def test_what_stands_in_the_room_stays_with_the_worker(rig: Rig) -> None:
     await rig.until(lambda: rig.worker_server.cancelled)
     await nothing_owed(rig.store.cancels_owed)
     assert rig.worker_server.deleted == []
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_cancelled_choice_leaves_the_picture_to_its_sheet(rig: Rig, known: bool) -> None:
+    """The picture that somebody chose and took back is that of a sheet of somebody else's. ``known``: the plugin has
+    heard that it is there."""
+    sheet = await rig.ask(body={"count": 3, "sheet": {}})
+    await rig.done(sheet)
+    chosen = rig.worker_server.by_key(sheet.key)["pictures"][1]["result"]["image_id"]
+    rig.server.instead = uploads(lambda: web.Response(status=502))
+    rig.worker_server.auto = False
+    if not known:
+        rig.worker_server.say = lambda name, data: None  # type: ignore[method-assign]
+    request = await rig.ask(body={"drawn_before": chosen})
+    await rig.until(lambda: request.key in rig.worker_server.bodies)
+    if known:
+        await rig.until(lambda: rig.outbox.waiting(request.key, "picture/0"))
+    await rig.delivery.cancelling.cancel([request.key], ROOM)
+    await rig.until(lambda: request.key in rig.worker_server.cancelled)
+    await nothing_owed(rig.store.cancels_owed)
+    await nothing_owed(rig.store.deletes_owed)
+    assert rig.worker_server.deleted == []
+
+
+async def test_a_sheet_that_came_before_the_worker_was_told_keeps_its_pictures(rig: Rig) -> None:
+    request = await rig.ask(body={"count": 3, "sheet": {}})
+    await rig.done(request)
+    await rig.store.owe_cancel(request.key)
+    rig.delivery.signals.housekeeping.set()
+    await rig.until(lambda: request.key in rig.worker_server.cancelled)
+    await nothing_owed(rig.store.cancels_owed)
+    assert rig.worker_server.deleted == []

@@ -12,8 +12,11 @@ from plugin_rig import ROOM, Rig
 from otterbot import texts
 from otterbot.matrix import event_content
 from otterbot.matrix.event_content import OUR_KEY
+from otterbot.requests.following import CHOSEN
 from otterbot.requests.sheet_fields import MOST, packed, sheet_in
 from otterbot.store.part_names import SHEET
+from otterbot.store.rows import follow_key
+from otterbot.store.store import Commit
 from otterbot.worker.jobs import Picture
 
 FOUR = {"count": 4, "sheet": {}}
@@ -131,10 +134,13 @@ async def test_where_no_sheet_can_be_made_its_pictures_come(rig: Rig) -> None:
 
 async def test_an_older_worker_is_not_asked_for_one(rig: Rig) -> None:
     rig.worker_server.features = ["img2img"]
-    request = await rig.ask(body={**FOUR, "drawn_before": "image-1"})
+    more = {"drawn_before": "image-1", "preview": True}
+    request = await rig.ask(body={**FOUR, **more}, asked={"sheet": True, "watch": True})
     assert (await rig.done(request)).outcome == "succeeded"
     assert sorted(rig.seeds()) == [7, 8, 9, 10]
-    assert not {"sheet", "drawn_before"} & rig.worker_server.submissions[0]["request"].keys()
+    for sentence in (texts.SHEET_OLD_WORKER, texts.WATCH_OLD_WORKER):
+        assert sum(sentence in body for body in rig.bodies()) == 1, "said to who asked for it"
+    assert not {"sheet", "preview", "drawn_before"} & rig.worker_server.submissions[0]["request"].keys()
 
 
 async def test_a_worker_that_has_forgotten_it_makes_it_again(rig: Rig) -> None:
@@ -265,3 +271,43 @@ def test_what_is_odd_in_a_field_is_no_record() -> None:
     assert read.fields[1].image is None
     assert read.fields[3].record is not None
     assert read.fields[3].record["used"] == {}
+
+
+async def test_a_sweep_that_is_cancelled_keeps_what_is_drawn(rig: Rig) -> None:
+    """By whoever types `!cancel`, also where the process dies before the worker is told. Deleting its message takes it
+    all back."""
+    rig.worker_server.auto = False
+    sweep = {"sweep": [{"field": "steps", "values": [5, 10, 20]}], "count": 3, "sheet": {}}
+    request, other = await rig.ask(body=sweep), await rig.ask(body=sweep)
+    await rig.until(lambda: {request.key, other.key} <= rig.worker_server.bodies.keys())
+    for key in (request.key, other.key):
+        rig.worker_server.draw(rig.worker_server.by_key(key), 0)
+        await rig.until(lambda key=key: rig.delivery.cancelling.keeps(key))
+    done = await rig.store.commit(Commit(mark=None, room_id=ROOM, stop=[request.key]))
+    assert [one.key for one in done.stopped] == [request.key]
+    await rig.restart()
+    assert (await rig.done(request)).outcome == "cancelled"
+    [event] = sheets(rig)
+    found = sheet_in(event)
+    assert found is not None
+    assert [field.absent for field in found.fields] == ["", "cancelled", "cancelled"]
+    assert not rig.worker_server.deleted
+    await rig.delivery.cancelling.redacted(ROOM, other.event_id)
+    await rig.until(lambda: rig.worker_server.deleted)
+    assert len(sheets(rig)) == 1
+
+
+@pytest.mark.parametrize(
+    ("then", "comes"), [({"prompt": "b", "seed": 9}, True), ({"init_image": {"event": CHOSEN}}, False)]
+)
+async def test_where_the_first_one_chosen_is_refused_the_next_comes(
+    rig: Rig, then: dict[str, Any], comes: bool
+) -> None:
+    rig.worker_server.refuse = (422, {"code": "unknown_model"})
+    request = await rig.ask(body={"then": {"body": then, "asked": {}, "notes": []}})
+    assert (await rig.done(request)).outcome == "refused"
+    following = await rig.store.request(follow_key(request.key))
+    assert (following is not None) is comes
+    if following is not None:
+        rig.worker_server.refuse = None
+        assert (await rig.done(following)).outcome in ("refused", "succeeded"), "it was asked for"

@@ -49,7 +49,12 @@ def test_both_of_one_scope_the_longer_wait_counts() -> None:
 
 @pytest.mark.parametrize(
     ("body", "number"),
-    [({}, 1), ({"count": 4}, 4), ({"sweep": [{"values": [1, 2, 3]}, {"values": [1, 2]}], "count": 1}, 6)],
+    [
+        ({}, 1),
+        ({"count": 4}, 4),
+        ({"sweep": [{"values": [1, 2, 3]}, {"values": [1, 2]}], "count": 1}, 6),
+        ({"count": 1, "then": {"body": {"count": 1, "then": {"body": {"upscale": 2}}}}}, 3),
+    ],
 )
 def test_how_many_pictures_a_request_asks_for(body: dict[str, object], number: int) -> None:
     assert pictures_of(body) == number
