@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 from .. import texts
+from ..config import Values
 from ..language.option_kinds import BadValue, Whole
 from ..language.option_table import COUNT, SWEEP_PICTURES
 from .outcome import Unusable
 from .room_defaults import A_DAY, COUNT_MAX, PER_DAY, SWEEP_MAX
 from .services import Services
 from .setting import OPERATOR, Setting, Wanted, is_back
+
+Most = TypeVar("Most", bound=int | None)
 
 
 def _number(services: Services, name: str, text: str, kind: Whole, most: int | None) -> int:
@@ -23,44 +29,40 @@ def _number(services: Services, name: str, text: str, kind: Whole, most: int | N
     return number
 
 
-async def _count_max(services: Services, room: str) -> str:
-    own, most = (await services.settings.defaults(room)).count_max, services.config.current.limits.count
-    return str(most if own is None else min(own, most))
+def _row(
+    name: str,
+    title: str,
+    example: int,
+    kind: Whole,
+    *,
+    most: Callable[[Values], Most],
+    said: Callable[[Most | int], str],
+    more: Callable[[Services, str, str], Awaitable[str]] | None = None,
+) -> Setting:
+    """``most``: what the operator allows, ``None`` where that has no end; ``said``: the sentence for what holds once it
+    is set. ``name`` is also that of the room's own value in its defaults."""
 
+    async def current(services: Services, room: str) -> str:
+        own, allowed = getattr(await services.settings.defaults(room), name), most(services.config.current)
+        here = [one for one in (own, allowed) if one is not None]
+        return str(min(here)) if here else "no limit"
 
-async def _read_count_max(services: Services, room: str, text: str) -> Wanted:
-    most = services.config.current.limits.count
-    if is_back(text):
-        return Wanted(stored=None, said=texts.count_max_set(most))
-    number = _number(services, COUNT_MAX, text, COUNT, most)
-    return Wanted(stored=str(number), said=texts.count_max_set(number))
+    async def read(services: Services, room: str, text: str) -> Wanted:
+        allowed = most(services.config.current)
+        if is_back(text):
+            return Wanted(stored=None, said=said(allowed))
+        number = _number(services, name, text, kind, allowed)
+        return Wanted(stored=str(number), said=said(number))
 
-
-async def _sweep_max(services: Services, room: str) -> str:
-    own, most = (await services.settings.defaults(room)).sweep_max, services.config.current.limits.sweep
-    return str(most if own is None else min(own, most))
-
-
-async def _read_sweep_max(services: Services, room: str, text: str) -> Wanted:
-    most = services.config.current.limits.sweep
-    if is_back(text):
-        return Wanted(stored=None, said=texts.sweep_max_set(most))
-    number = _number(services, SWEEP_MAX, text, SWEEP_PICTURES, most)
-    return Wanted(stored=str(number), said=texts.sweep_max_set(number))
-
-
-async def _per_day(services: Services, room: str) -> str:
-    own, most = (await services.settings.defaults(room)).per_day, services.config.current.limits.person.per_day
-    here = [one for one in (own, most) if one is not None]
-    return str(min(here)) if here else "no limit"
-
-
-async def _read_per_day(services: Services, room: str, text: str) -> Wanted:
-    most = services.config.current.limits.person.per_day
-    if is_back(text):
-        return Wanted(stored=None, said=texts.per_day_set(most))
-    number = _number(services, PER_DAY, text, A_DAY, most)
-    return Wanted(stored=str(number), said=texts.per_day_set(number))
+    return Setting(
+        name=name,
+        title=title,
+        change=f"settings {name} {example}",
+        current=current,
+        read=read,
+        otherwise=lambda values: OPERATOR,
+        more=more,
+    )
 
 
 async def _left(services: Services, room: str, sender: str) -> str:
@@ -71,29 +73,16 @@ async def _left(services: Services, room: str, sender: str) -> str:
 
 
 LIMIT_ROWS = (
-    Setting(
-        name=COUNT_MAX,
-        title="Pictures of one request, at most",
-        change="settings count_max 4",
-        current=_count_max,
-        read=_read_count_max,
-        otherwise=lambda values: OPERATOR,
+    _row(
+        COUNT_MAX, "Pictures of one request, at most", 4, COUNT,
+        most=lambda values: values.limits.count, said=texts.count_max_set,
     ),
-    Setting(
-        name=SWEEP_MAX,
-        title="Pictures of a sweep, at most",
-        change="settings sweep_max 9",
-        current=_sweep_max,
-        read=_read_sweep_max,
-        otherwise=lambda values: OPERATOR,
+    _row(
+        SWEEP_MAX, "Pictures of a sweep, at most", 9, SWEEP_PICTURES,
+        most=lambda values: values.limits.sweep, said=texts.sweep_max_set,
     ),
-    Setting(
-        name=PER_DAY,
-        title="Pictures of one person in 24 hours, at most",
-        change="settings per_day 20",
-        current=_per_day,
-        read=_read_per_day,
-        otherwise=lambda values: OPERATOR,
-        more=_left,
+    _row(
+        PER_DAY, "Pictures of one person in 24 hours, at most", 20, A_DAY,
+        most=lambda values: values.limits.person.per_day, said=texts.per_day_set, more=_left,
     ),
-)
+)  # fmt: skip
