@@ -72,6 +72,17 @@ async def test_each_picture_has_words_of_its_own_and_says_what_from(tmp_path: Pa
     assert all(task.chance is None for task in tasks), "the engine needs no template"
 
 
+async def test_the_folder_is_looked_at_once_for_all_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file(tmp_path, "thing.txt", "red\ngreen")
+    looks, look = [], wildcards.Wildcards.look
+    monkeypatch.setattr(wildcards.Wildcards, "look", lambda self: (looks.append(1), look(self))[1])
+    async with worker_here(settings(tmp_path), paused=True) as here:
+        await here.api.submit(image(prompt="__thing__", count=4))
+        assert len(looks) == 1
+        await here.api.submit(image("key-plain-0", prompt="otter", count=4))
+        assert len(looks) == 1, "nothing may be drawn"
+
+
 async def test_a_seed_makes_the_same_picture_alone(tmp_path: Path) -> None:
     async with worker_here(settings(tmp_path)) as here:
         four = await used(here, image(prompt=HATS, count=4, seed=2**32 - 2))

@@ -3,10 +3,10 @@ else is made of them. What was drawn before is taken as it is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from ..models.loras import Library
+from ..models.wildcards import Look
 from ..prompts import chance
 from ..prompts.chance import Drawn, Files, Of, Undrawable
 from ..schemas.jobs import FieldProblem
@@ -32,9 +32,9 @@ def singly(request: ImageRequest) -> list[ImageRequest]:
     return [_single(request, number) for number in range(request.count)]
 
 
-def draw(request: ImageRequest, usual_negative: str, library: Library | None) -> Words:
-    """``request``: for one picture. ``usual_negative``: what is not to be in it where the request does not say. Looks
-    into the folder of wildcards where words may name one.
+def draw(request: ImageRequest, usual_negative: str, look: Callable[[], Look]) -> Words:
+    """``request``: for one picture. ``usual_negative``: what is not to be in it where the request does not say.
+    ``look``: into the folder of wildcards, only where words may name one.
 
     :raises Refused: :raises CannotLook:
     """
@@ -45,7 +45,7 @@ def draw(request: ImageRequest, usual_negative: str, library: Library | None) ->
     to_draw = {of: text for of, text in words.items() if of not in before and chance.may_have(text)}
     notes: list[str] = []
     if to_draw:
-        files = (library or Library()).wildcards.look()
+        files = look()
         drawn = {of: one for of, one in _drawn(to_draw, request.seed, files).items() if one.by_chance}
         templates |= {of: to_draw[of] for of in drawn}
         request = request.model_copy(update={of: one.text for of, one in drawn.items()})

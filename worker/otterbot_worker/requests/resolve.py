@@ -6,15 +6,17 @@ the model's multiples, with a note. Free of torch.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..models import safety
 from ..models.catalogue import Catalogue
 from ..models.entries import ModelEntry
 from ..models.loras import Library
+from ..models.wildcards import Look
 from ..prompts import StepCount, read
 from ..prompts.lora_tags import lora_tags
 from ..queue.submission import Submission, new_rows
@@ -61,9 +63,11 @@ def image_submission(
     :raises Refused: :raises CannotLook: a file could not be looked at
     """
     sources = sources or Sources()
+    # All pictures are drawn from the folder as it is at one moment, which is looked at once.
+    look = functools.cache((library or Library()).wildcards.look)
 
     def one(request: ImageRequest) -> ResolvedRequest:
-        return resolve_image(request, catalogue, default_model, sources, library, styles)
+        return resolve_image(request, catalogue, default_model, sources, library, styles, look)
 
     sweep: Sequence[UsedAxis]
     sheet: SheetRequest | ResolvedSheet | None
@@ -101,15 +105,19 @@ def resolve_image(
     sources: Sources | None = None,
     library: Library | None = None,
     styles: StyleLibrary | None = None,
+    look: Callable[[], Look] | None = None,
 ) -> ResolvedRequest:
-    """Fill in defaults and check everything against the model's limits.
+    """Fill in defaults and check everything against the model's limits. ``look``: into the folder of wildcards, for
+    who has more than one request; else the library's.
 
     :raises Refused: :raises CannotLook:
     """
     sources = sources or Sources()
     model = choose_model(request, catalogue, default_model)
     entry = model.entry
-    words = chance.draw(request, layers.usual_negative(request.layers, entry), library)
+    words = chance.draw(
+        request, layers.usual_negative(request.layers, entry), look or (library or Library()).wildcards.look
+    )
     request = words.request
     files = Files(library=library, styles=styles or StyleLibrary(), downloads=catalogue.downloads_allowed)
     chosen = _choose(request, entry, sources, files)
