@@ -26,6 +26,7 @@ class Drawer:
 
     def __init__(self, *, obeys: bool) -> None:
         self.obeys = obeys
+        self.size = 128
         self._lora = 0.0
         self._token: str | None = None
 
@@ -75,11 +76,13 @@ class Drawer:
             style=named(STYLES) or "cartoon",
             item=None,
         )
-        return np.asarray(draw(scene))
+        return np.asarray(draw(scene, size=self.size))
 
 
 class Fog:
     """Draws nothing, whatever it is told."""
+
+    size = 128
 
     def worded(self, _prompt: str, seeds: Sequence[int], **_: Any) -> Pixels:
         return np.stack([np.full((128, 128, 3), 60 + seed * 5, np.uint8) for seed in seeds])

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from dataclasses import fields, replace
 
+import numpy as np
 import pytest
 
 from otter_mini import dataset
@@ -70,7 +71,7 @@ def says(text: str, value: str) -> bool:
 def test_the_same_scene_gives_the_same_bytes(style: str) -> None:
     scene = replace(SCENE, style=style, place="night sky")
     picture = draw(scene)
-    assert (picture.size, picture.mode) == ((128, 128), "RGB")
+    assert (picture.size, picture.mode) == ((256, 256), "RGB")
     random.seed(5)  # whatever else happened meanwhile
     assert draw(replace(scene)).tobytes() == picture.tobytes()
 
@@ -100,8 +101,19 @@ def test_example_follows_from_its_seed_and_number() -> None:
         assert other[1] != made(1, 7)[1]
 
 
+@pytest.mark.parametrize("style", CATEGORIES["style"])
+def test_the_larger_size_shows_the_same_picture_with_more_detail(style: str) -> None:
+    scene = replace(SCENE, style=style)
+    large, small = (np.asarray(draw(scene, size=size), dtype=np.float64) for size in (256, 128))
+    halved = large.reshape(128, 2, 128, 2, 3).mean(axis=(1, 3))
+    assert np.abs(halved - small).mean() < 6
+    if style != "pixel art":  # its squares are as large as before
+        doubled = small.repeat(2, axis=0).repeat(2, axis=1)
+        assert np.abs(large - doubled).mean() > np.abs(halved - small).mean()
+
+
 def test_pictures_of_another_size_are_refused() -> None:
-    with pytest.raises(ValueError, match="drawings have \\(128, 128\\) pixels, the recipe 64"):
+    with pytest.raises(ValueError, match="drawings have 128 or 256 pixels on a side, not 64"):
         dataset.example(1, 64, 1, 0)
 
 

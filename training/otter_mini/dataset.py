@@ -22,16 +22,14 @@ CHUNK = 50
 
 
 def example(seed: int, size: int, captions: int, index: int) -> tuple[Pixels, list[str]]:
-    """The picture ``index``, size×size×3, and what is said about it."""
+    """The picture ``index``, size×size×3, and what is said about it. :raises ValueError: drawings have no such size"""
     from .captions import caption
     from .drawing import draw
     from .scenes import sample_training
 
     scene = sample_training(random.Random(f"{seed}/scene/{index}"))
     words = random.Random(f"{seed}/captions/{index}")
-    picture = draw(scene)
-    if picture.size != (size, size):
-        raise ValueError(f"drawings have {picture.size} pixels, the recipe {size}")
+    picture = draw(scene, size=size)
     return np.asarray(picture.convert("RGB"), dtype=np.uint8), [caption(scene, words) for _ in range(captions)]
 
 

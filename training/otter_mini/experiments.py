@@ -118,7 +118,7 @@ class Laboratory:
             sample(rng, animal="otter", hat=HAT, outfit=None, place="beach", style="cartoon", item=None)
             for _ in self.seeds
         ]
-        sources = np.stack([np.asarray(draw(scene)) for scene in scenes])
+        sources = np.stack([np.asarray(draw(scene, size=self.painter.size)) for scene in scenes])
         prompt = prompt_of(scenes[0])
         unrelated = _median(edge_correlation(sources, self.painter.worded(prompt, self.seeds)))
         at_best = _median(edge_correlation(sources, self.painter.through_vae(sources)))

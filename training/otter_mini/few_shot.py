@@ -27,7 +27,7 @@ from .scenes import Scene
 
 Tell = Callable[[str], None]
 SHIFTS = (-8, -4, 0, 4, 8)
-"""Pixels to the side. Multiples of four: the grid that pixel art is drawn on."""
+"""Units to the side, of 128 in a picture. Multiples of four: the grid that pixel art is drawn on."""
 RAISES = (-4, 0)
 REPORT_EVERY = 100
 
@@ -50,7 +50,9 @@ class Pictures:
     """
 
     def __init__(self, pipe: Any, scenes: Sequence[Scene], texts: Sequence[Sequence[str]]) -> None:
-        self._latents = torch.stack([_latents(pipe.vae, moved(np.asarray(draw(scene)))) for scene in scenes])
+        size: int = pipe.vae.config.sample_size
+        drawn = [np.asarray(draw(scene, size=size)) for scene in scenes]
+        self._latents = torch.stack([_latents(pipe.vae, moved(picture)) for picture in drawn])
         converted = [[pipe.maybe_convert_prompt(text, pipe.tokenizer) for text in several] for several in texts]
         self._prompts = torch.from_numpy(diffusion.tokens_of(converted, pipe.tokenizer).astype(np.int64))
         self._shares: torch.Tensor = pipe.scheduler.alphas_cumprod
@@ -81,9 +83,10 @@ class Pictures:
 def moved(picture: Pixels) -> Pixels:
     """One H×W×3 picture in N places, and as many mirrored; its border is stretched into what comes free."""
     height, width = picture.shape[:2]
-    room = max(*map(abs, SHIFTS), *map(abs, RAISES))
+    shifts, raises = ([units * width // 128 for units in several] for several in (SHIFTS, RAISES))
+    room = max(*map(abs, shifts), *map(abs, raises))
     wide = np.pad(picture, ((room, room), (room, room), (0, 0)), mode="edge")
-    places = [wide[room + y : room + y + height, room + x : room + x + width] for y in RAISES for x in SHIFTS]
+    places = [wide[room + y : room + y + height, room + x : room + x + width] for y in raises for x in shifts]
     return np.stack([*places, *(place[:, ::-1] for place in places)])
 
 

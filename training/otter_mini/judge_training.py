@@ -77,7 +77,7 @@ def examples(stream: str, count: int) -> Examples:
     scenes = [_scene(rng) for _ in range(count)]
     pixels = np.empty((count, SIZE, SIZE, 3), np.uint8)
     for index, scene in enumerate(scenes):
-        pixels[index] = np.asarray(draw(scene))
+        pixels[index] = np.asarray(draw(scene, size=SIZE))
     return Examples(pixels, torch.tensor([[labels(scene)[category] for category in CATEGORIES] for scene in scenes]))
 
 

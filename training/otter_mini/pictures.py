@@ -59,6 +59,11 @@ class Painter:
         self._scheduler_class = type(self.pipe.scheduler)
 
     @property
+    def size(self) -> int:
+        """Pixels on each side of a picture."""
+        return int(self.pipe.vae.config.sample_size)
+
+    @property
     def scheduler_name(self) -> str:
         return str(self._scheduler_class.__name__)
 

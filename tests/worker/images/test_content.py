@@ -128,7 +128,7 @@ def test_seeds_are_other_pictures_of_the_same(paint: Paint, judge: Judge) -> Non
 
 def test_a_picture_to_start_from_keeps_its_layout_as_far_as_it_is_told(paint: Paint, tmp_path: Path) -> None:
     scene = sample(random.Random(1), animal="otter", hat="cowboy hat", outfit=None, place="beach", style="cartoon")
-    source = draw(scene)
+    source = draw(scene, size=128)
     source.save(tmp_path / "start.png")
     little, much = (
         edge_correlation(
@@ -146,7 +146,7 @@ def test_what_a_mask_covers_is_another_thing_and_the_rest_the_same(paint: Paint,
     scene = sample(
         random.Random(1), animal="otter", hat="cowboy hat", outfit=None, place="beach", style="cartoon", item=None
     )
-    source = draw(scene)
+    source = draw(scene, size=128)
     source.save(tmp_path / "start.png")
     mask = Image.new("L", source.size)
     mask.paste(255, (0, 0, source.width, source.height * 7 // 16))

@@ -6,12 +6,13 @@ import colorsys
 import math
 from collections.abc import Sequence
 
+import numpy as np
 from PIL import Image, ImageDraw
 
 SIZE = 128
-"""Side of a finished picture in pixels, and of the canvas in units."""
-SCALE = 4
-"""Supersampling: pixels of the sheet per unit."""
+"""Side of the canvas in units."""
+NOTCH = 1.0
+"""Pixels of the sheet. A round joint fills what gapes wider than this where a line turns."""
 
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
@@ -35,11 +36,13 @@ def warm(colour: Colour, amount: float) -> Colour:
 
 
 class Pen:
-    """Draws on ``image``. ``line``: width of outlines in units, 0 for none. ``ink``: their colour, or ``None`` for a
-    darker shade of the fill. The subject's own coordinates are moved by ``move`` and scaled about (64, 118)."""
+    """Draws on ``image``, which has ``scale`` pixels per unit. ``line``: width of outlines in units, 0 for none.
+    ``ink``: their colour, or ``None`` for a darker shade of the fill. The subject's own coordinates are moved by
+    ``move`` and scaled about (64, 118)."""
 
-    def __init__(self, *, line: float, ink: Colour | None) -> None:
-        self.image = Image.new("RGB", (SIZE * SCALE, SIZE * SCALE), (255, 255, 255))
+    def __init__(self, *, line: float, ink: Colour | None, scale: int) -> None:
+        self.image = Image.new("RGB", (SIZE * scale, SIZE * scale), (255, 255, 255))
+        self._pixels = scale
         self._draw = ImageDraw.Draw(self.image)
         self._line, self._ink = line, ink
         self._scale, self._dx, self._dy = 1.0, 0.0, 0.0
@@ -48,7 +51,7 @@ class Pen:
         self._scale, self._dx, self._dy = scale, 64 + dx - 64 * scale, 118 + dy - 118 * scale
 
     def point(self, x: float, y: float) -> Point:
-        return (x * self._scale + self._dx) * SCALE, (y * self._scale + self._dy) * SCALE
+        return (x * self._scale + self._dx) * self._pixels, (y * self._scale + self._dy) * self._pixels
 
     def polygon(self, points: Sequence[Point], fill: Colour, *, line: bool = True) -> None:
         corners = [self.point(*point) for point in points]
@@ -88,20 +91,34 @@ class Pen:
 
     def gradient(self, top: Colour, bottom: Colour, y0: float = 0, y1: float = SIZE) -> None:
         """Over the whole width, from ``y0`` to ``y1``, not moved with the subject."""
-        for row in range(round(y0 * SCALE), round(y1 * SCALE)):
-            share = (row / SCALE - y0) / (y1 - y0)
-            colour = tuple(round(a + (b - a) * share) for a, b in zip(top, bottom, strict=True))
-            self._draw.line([(0, row), (SIZE * SCALE, row)], fill=colour)
+        first, last = max(0, round(y0 * self._pixels)), min(self.image.height, round(y1 * self._pixels))
+        shares = (np.arange(first, last) / self._pixels - y0)[:, None] / (y1 - y0)
+        colours = np.rint(np.array(top) + (np.array(bottom) - np.array(top)) * shares).astype(np.uint8)
+        column = Image.fromarray(colours[:, None])
+        self.image.paste(column.resize((self.image.width, last - first), Image.Resampling.NEAREST), (0, first))
 
     def _outline(self, fill: Colour) -> Colour:
         return self._ink if self._ink is not None else shade(fill, -0.35)
 
     def _trace(self, path: Sequence[Point], colour: Colour, width: float) -> None:
-        thick = max(1, round(width * self._scale * SCALE))
-        self._draw.line(list(path), fill=colour, width=thick, joint="curve")
+        thick = max(1, round(width * self._scale * self._pixels))
+        self._draw.line(list(path), fill=colour, width=thick)
+        # Not by joint="curve": it draws a slice of a circle at each of a curve's many points, which takes longer than
+        # everything else.
         radius = thick / 2
-        for x, y in (path[0], path[-1]):
+        for x, y in (path[0], path[-1], *_corners(path, NOTCH / radius)):
             self._draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
+
+
+def _corners(path: Sequence[Point], turn: float) -> list[Point]:
+    """The inner points at which the path turns by more than ``turn`` radians."""
+    found = []
+    for before, here, behind in zip(path, path[1:], path[2:], strict=False):
+        into = math.atan2(here[1] - before[1], here[0] - before[0])
+        out = math.atan2(behind[1] - here[1], behind[0] - here[0])
+        if abs(math.remainder(out - into, math.tau)) > turn:
+            found.append(here)
+    return found
 
 
 def _spline(points: Sequence[Point], *, closed: bool, steps: int = 8) -> list[Point]:

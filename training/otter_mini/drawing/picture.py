@@ -8,17 +8,24 @@ from PIL import Image
 
 from ..scenes import Scene
 from . import animals, clothes, places, skeleton, styles
+from .pen import SIZE as SIDE
 from .pen import Pen
 
 
-def draw(scene: Scene) -> Image.Image:
-    """128×128 RGB; the same bytes for the same scene."""
+SIZES = {128: 4, 256: 3}
+"""Sides of pictures in pixels, and how many pixels of the sheet become one of theirs."""
+
+
+def draw(scene: Scene, *, size: int = 256) -> Image.Image:
+    """Size×size RGB; the same bytes for the same scene and size. :raises ValueError: a size not in ``SIZES``"""
+    if size not in SIZES:
+        raise ValueError(f"drawings have {' or '.join(map(str, SIZES))} pixels on a side, not {size}")
     width, ink = styles.LINES[scene.style]
-    pen = Pen(line=width, ink=ink)
+    pen = Pen(line=width, ink=ink, scale=size * SIZES[size] // SIDE)
     places.background(pen, scene.place, random.Random(scene.detail))
     pen.move(scene.dx, scene.dy, scene.scale)
     _subject(pen, scene)
-    return styles.finish(pen.image, scene.style, scene.detail)
+    return styles.finish(pen.image, scene.style, scene.detail, size)
 
 
 def _subject(pen: Pen, scene: Scene) -> None:

@@ -1,4 +1,8 @@
-"""From a clean drawing to its style. All textures are fixed patterns: what a small decoder can learn to repeat."""
+"""From a clean drawing to its style. All textures are fixed patterns: what a small decoder can learn to repeat.
+
+Lengths are in units of the 128-unit canvas, so that a picture of twice the size has the same brush strokes, drawn
+with twice the pixels.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFilter
 
-from .pen import INK, SCALE, SIZE, Colour
+from .pen import INK, SIZE, Colour
 
 LINES: dict[str, tuple[float, Colour | None]] = {
     "cartoon": (1.5, INK),
@@ -20,15 +24,18 @@ LINES: dict[str, tuple[float, Colour | None]] = {
 """Width of outlines in units, and their colour; ``None`` is a darker shade of each fill."""
 
 _BLOCK = 4
+"""Side of pixel art's squares in units."""
+_FINE = 4
+"""Points of a unit at which the hatching is measured."""
 _Array = Any
 """``np.ndarray`` of float32: numpy's own types lose the precision at every operation."""
 
 
-def finish(sheet: Image.Image, style: str, detail: int) -> Image.Image:
-    """``sheet``: the supersampled drawing. Returns the picture, ``SIZE``² RGB."""
+def finish(sheet: Image.Image, style: str, detail: int, size: int) -> Image.Image:
+    """``sheet``: the supersampled drawing, a multiple of ``size`` on each side. Returns the picture, ``size``² RGB."""
     if style == "pixel art":
-        return _pixels(sheet)
-    small = sheet.resize((SIZE, SIZE), Image.Resampling.BOX)
+        return _pixels(sheet, size)
+    small = sheet.reduce(sheet.width // size)
     if style == "cartoon":
         return small
     values = np.asarray(small, dtype=np.float32)
@@ -36,60 +43,70 @@ def finish(sheet: Image.Image, style: str, detail: int) -> Image.Image:
     return Image.fromarray(np.clip(np.rint(styled), 0, 255).astype(np.uint8))
 
 
-def _pixels(sheet: Image.Image) -> Image.Image:
+def _pixels(sheet: Image.Image, size: int) -> Image.Image:
     side = SIZE // _BLOCK
     small = np.asarray(sheet.resize((side, side), Image.Resampling.HAMMING), dtype=np.float32)
     levels = np.clip(np.rint(small / 28.0) * 28.0, 0, 255).astype(np.uint8)
-    return Image.fromarray(levels).resize((SIZE, SIZE), Image.Resampling.NEAREST)
+    return Image.fromarray(levels).resize((size, size), Image.Resampling.NEAREST)
 
 
 @cache
-def _noise(variant: int, radius: float) -> _Array:
-    """Smooth noise with mean 0 and largest value 1; ``SIZE``²."""
+def _noise(variant: int, radius: float, size: int) -> _Array:
+    """Smooth noise with mean 0 and largest value about 1; ``size``²."""
     rough = np.random.default_rng(variant).integers(0, 256, (SIZE, SIZE), dtype=np.uint8)
     smooth = Image.fromarray(rough).filter(ImageFilter.GaussianBlur(radius))
     values = np.asarray(smooth, dtype=np.float32)
     values = values - values.mean()
-    return values / np.abs(values).max()
+    wide = Image.fromarray(values / np.abs(values).max()).resize((size, size), Image.Resampling.BICUBIC)
+    return np.asarray(wide, dtype=np.float32)
+
+
+def _positions(size: int) -> tuple[_Array, _Array]:
+    """Row and column of each pixel's centre in units; those of 128 pixels are whole numbers."""
+    line = (np.arange(size, dtype=np.float32) + 0.5) * (SIZE / size) - 0.5
+    rows, columns = np.meshgrid(line, line, indexing="ij")
+    return rows, columns
 
 
 @cache
-def _paper_border(variant: int) -> _Array:
+def _paper_border(variant: int, size: int) -> _Array:
     """1 where paint is, 0 at a ragged white border."""
-    y, x = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32)
+    y, x = _positions(size)
     edge = np.minimum(np.minimum(x, SIZE - 1 - x), np.minimum(y, SIZE - 1 - y))
-    return np.clip((edge - 5.0 - 4.0 * _noise(7 + variant, 5.0)) / 2.5, 0, 1)[..., None]
+    return np.clip((edge - 5.0 - 4.0 * _noise(7 + variant, 5.0, size)) / 2.5, 0, 1)[..., None]
 
 
 def _blurred(values: _Array, radius: float) -> _Array:
+    """``radius`` in units."""
     image = Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
-    return np.asarray(image.filter(ImageFilter.GaussianBlur(radius)), dtype=np.float32)
+    return np.asarray(image.filter(ImageFilter.GaussianBlur(radius * image.width / SIZE)), dtype=np.float32)
 
 
 def _watercolor(values: _Array, variant: int) -> _Array:
+    size = len(values)
     soft = _blurred(values, 0.45)
     rims = np.clip(np.abs(_blurred(values, 2.5) - soft).mean(axis=2, keepdims=True) - 4, 0, 20)
-    paint = 255 - (255 - soft) * (0.86 + 0.34 * _noise(variant, 7.0)[..., None])
+    paint = 255 - (255 - soft) * (0.86 + 0.34 * _noise(variant, 7.0, size)[..., None])
     paint = paint - rims * 0.9
-    return 255 - (255 - paint) * _paper_border(variant)
+    return 255 - (255 - paint) * _paper_border(variant, size)
 
 
 @cache
-def _hatching() -> tuple[_Array, _Array]:
+def _hatching(size: int) -> tuple[_Array, _Array]:
     """Two layers of pencil strokes, 0 … 1, in both diagonals."""
-    side = SIZE * SCALE
-    y, x = np.mgrid[0:side, 0:side].astype(np.float32) / SCALE
+    y, x = np.mgrid[0 : SIZE * _FINE, 0 : SIZE * _FINE].astype(np.float32) / _FINE
 
     def strokes(along: _Array) -> _Array:
         wave = np.clip(1.0 - np.abs((along % 4.0) - 2.0) / 0.75, 0, 1)
-        return wave.reshape(SIZE, SCALE, SIZE, SCALE).mean(axis=(1, 3)).astype(np.float32)
+        finer = SIZE * _FINE // size
+        return wave.reshape(size, finer, size, finer).mean(axis=(1, 3)).astype(np.float32)
 
     return strokes(x + y), strokes(x - y)
 
 
 def _pencil(values: _Array, variant: int) -> _Array:
     grey = values @ np.array([0.3, 0.59, 0.11], dtype=np.float32)
-    first, second = _hatching()
+    first, second = _hatching(len(values))
     page = 250 - (255 - grey) * 0.42
     page = page - 85 * first * np.clip((190 - grey) / 60, 0, 1)
     page = page - 70 * second * np.clip((105 - grey) / 40, 0, 1)
@@ -98,20 +115,20 @@ def _pencil(values: _Array, variant: int) -> _Array:
 
 
 @cache
-def _dabs(variant: int, length: int, width: int) -> tuple[Any, Any, _Array]:
+def _dabs(variant: int, length: int, width: int, size: int) -> tuple[Any, Any, _Array]:
     """Brush strokes that cover the canvas: for each pixel the centre (row, column) of the stroke on top, and
     its relief."""
     rng = np.random.default_rng(variant * 100 + length)
-    rows, columns = np.mgrid[0:SIZE, 0:SIZE]
-    relief = np.zeros((SIZE, SIZE), dtype=np.float32)
-    y, x = rows.copy(), columns.copy()
+    rows, columns = _positions(size)
+    relief = np.zeros((size, size), dtype=np.float32)
+    y, x = np.mgrid[0:size, 0:size]
     for _ in range(SIZE * SIZE * 4 // (length * width)):
         cy, cx = rng.uniform(0, SIZE, 2)
         angle = 0.9 * np.sin(cx / 21.0) + 0.7 * np.cos(cy / 17.0) + 0.5
         u = (columns - cx) * np.cos(angle) + (rows - cy) * np.sin(angle)
         v = -(columns - cx) * np.sin(angle) + (rows - cy) * np.cos(angle)
         inside = (u / length) ** 2 + (v / width) ** 2 < 0.25
-        y[inside], x[inside] = min(int(cy), SIZE - 1), min(int(cx), SIZE - 1)
+        y[inside], x[inside] = (min(int(centre * size / SIZE), size - 1) for centre in (cy, cx))
         relief[inside] = (2 * v / width)[inside]
     return y, x, relief
 
@@ -123,7 +140,7 @@ def _oil(values: _Array, variant: int) -> _Array:
     fine = np.clip((_blurred(np.repeat(busy[..., None], 3, 2) * 6, 2.0)[..., :1] - 40) / 20, 0, 1)
     layers = []
     for length, width, source, depth in ((15, 5, soft, 15.0), (5, 2, values, 7.0)):
-        y, x, relief = _dabs(variant, length, width)
+        y, x, relief = _dabs(variant, length, width, len(values))
         layers.append(source[y, x] + depth * relief[..., None])
     # Strokes alone would break up eyes and whiskers.
     painted = layers[0] * (1 - fine) + (layers[1] * 0.45 + values * 0.55) * fine
