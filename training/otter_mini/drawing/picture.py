@@ -11,7 +11,6 @@ from . import animals, clothes, places, skeleton, styles
 from .pen import SIZE as SIDE
 from .pen import Pen
 
-
 SIZES = {128: 4, 256: 3}
 """Sides of pictures in pixels, and how many pixels of the sheet become one of theirs."""
 
