@@ -1,7 +1,7 @@
 """Draws the pictures to learn from, and describes each in several ways.
 
 Picture i and its captions come from (seed, i) alone, so any number of processes makes the same files:
-``pictures.npy`` N×128×128×3 bytes, ``captions.json`` N lists of texts. Free of torch.
+``pictures.npy`` N×size×size×3 bytes, ``captions.json`` N lists of texts. Free of torch.
 """
 
 from __future__ import annotations
@@ -17,24 +17,48 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from . import spoiling
+from .scenes import Scene, sample_training
+from .spoiling import Spoiling
+
 Pixels = npt.NDArray[np.uint8]
 CHUNK = 50
 
 
-def example(seed: int, size: int, captions: int, index: int) -> tuple[Pixels, list[str]]:
+def scene_of(seed: int, index: int) -> Scene:
+    """What the picture ``index`` shows."""
+    return sample_training(random.Random(f"{seed}/scene/{index}"))
+
+
+def spoiling_of(seed: int, index: int, share: float) -> Spoiling | None:
+    """How the picture ``index`` is spoilt; ``share`` of them are."""
+    chance = random.Random(f"{seed}/spoilt/{index}")
+    return spoiling.sample(chance) if chance.random() < share else None
+
+
+def example(seed: int, size: int, captions: int, index: int, spoilt: float = 0.0) -> tuple[Pixels, list[str]]:
     """The picture ``index``, size×size×3, and what is said about it. :raises ValueError: drawings have no such size"""
     from .captions import caption
-    from .drawing import draw
-    from .scenes import sample_training
+    from .drawing import draw, spoil
 
-    scene = sample_training(random.Random(f"{seed}/scene/{index}"))
+    scene, how = scene_of(seed, index), spoiling_of(seed, index, spoilt)
     words = random.Random(f"{seed}/captions/{index}")
     picture = draw(scene, size=size)
-    return np.asarray(picture.convert("RGB"), dtype=np.uint8), [caption(scene, words) for _ in range(captions)]
+    if how is not None:
+        picture = spoil(picture, how)
+    return np.asarray(picture, dtype=np.uint8), [caption(scene, words, how) for _ in range(captions)]
 
 
 def make(
-    directory: Path, *, seed: int, size: int, pictures: int, captions: int, processes: int, tell: Callable[[str], None]
+    directory: Path,
+    *,
+    seed: int,
+    size: int,
+    pictures: int,
+    captions: int,
+    spoilt: float,
+    processes: int,
+    tell: Callable[[str], None],
 ) -> None:
     """Write both files to ``directory``, each whole or not at all."""
     directory.mkdir(parents=True, exist_ok=True)
@@ -42,7 +66,7 @@ def make(
     texts: list[list[str]] = []
     try:
         pixels = np.lib.format.open_memmap(scratch, mode="w+", dtype=np.uint8, shape=(pictures, size, size, 3))
-        job = functools.partial(example, seed, size, captions)
+        job = functools.partial(example, seed, size, captions, spoilt=spoilt)
         # Not forked: a child would inherit locks of torch's threads.
         with multiprocessing.get_context("spawn").Pool(processes) as pool:
             for index, (picture, described) in enumerate(pool.imap(job, range(pictures), chunksize=CHUNK)):
@@ -60,10 +84,10 @@ def make(
         scratch.unlink(missing_ok=True)
 
 
-def load_pictures(directory: Path) -> Pixels:
-    """N×size×size×3, in memory: crops touch every page anyway."""
-    pixels: Pixels = np.load(directory / "pictures.npy")
-    return pixels
+def load_pictures(directory: Path, first: int | None = None) -> Pixels:
+    """N×size×size×3, mapped from the file; or the ``first`` so many, in memory."""
+    pixels: Pixels = np.load(directory / "pictures.npy", mmap_mode="r")
+    return pixels if first is None else np.array(pixels[:first])
 
 
 def load_captions(directory: Path) -> list[list[str]]:

@@ -118,7 +118,7 @@ def _noisy(pictures: torch.Tensor, chance: torch.Generator) -> torch.Tensor:
 
 def _jpeg(pictures: torch.Tensor, chance: torch.Generator, *, share: float) -> torch.Tensor:
     chosen = (torch.rand(len(pictures), generator=chance) < share).nonzero().flatten().tolist()
-    qualities = torch.randint(25, 86, (len(pictures),), generator=chance).tolist()
+    qualities = torch.randint(60, 91, (len(pictures),), generator=chance).tolist()
     for index in chosen:
         pixels = (pictures[index].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
         file = io.BytesIO()

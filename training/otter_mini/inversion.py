@@ -12,7 +12,7 @@ import random
 from dataclasses import dataclass, replace
 
 from .captions import caption
-from .scenes import PENGUIN, Scene, sample
+from .scenes import HELD_OUT_SUBJECT, Scene, sample
 
 NAME = "ottoline"
 BEGINS_AS = "otter"
@@ -46,15 +46,15 @@ def scenes(seed: int) -> list[Scene]:
         (None, "watercolor", None),
         ("beach", "oil painting", None),
     )
-    worn = {"animal": "otter", "hat": "crown", "outfit": "robe", "outfit_colour": "yellow"}
+    worn = {"animal": "otter", "hat": "crown", "outfit": "robe", "outfit_colour": "yellow", "face": None, "neck": None}
     return [sample(rng, **worn, place=place, style=style, item=item) for place, style, item in chosen]
 
 
 def texts(scene: Scene, rng: random.Random, count: int) -> list[str]:
     """Captions that name her and her surroundings, but not her looks."""
     # A placeholder for her in captions: the one animal without synonyms.
-    undressed = replace(scene, animal=PENGUIN, hat=None, outfit=None)
-    return [caption(undressed, rng).lower().replace(PENGUIN, NAME) for _ in range(count)]
+    undressed = replace(scene, animal=HELD_OUT_SUBJECT, hat=None, outfit=None)
+    return [caption(undressed, rng).lower().replace(HELD_OUT_SUBJECT, NAME) for _ in range(count)]
 
 
 def notes_of(recipe: Recipe, seed: int) -> dict[str, str]:

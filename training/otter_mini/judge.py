@@ -1,5 +1,5 @@
 # mypy: disallow-untyped-calls=False
-"""The judge: a small classifier that says what is in a picture, one answer for each category.
+"""The judge: a small classifier that says what is in a picture and whether it is spoilt, one answer for each question.
 
 It has only ever seen drawings of the program, never a picture of the model that it judges. It is what tests and the
 evaluation mean by "an otter in a cowboy hat is to be seen". ``judge_training`` makes its weights, which lie beside
@@ -21,11 +21,14 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save
 from torch import nn
 
-from .scenes import CATEGORIES
+from .scenes import NONE, QUESTIONS
 
 SIZE = 128
-"""Pixels on each side; other pictures are brought to it."""
+"""Pixels on each side; other pictures are brought to it. So it does not see whether one of 256 is sharp: ``sharpness``
+measures that at the picture's own size."""
 WEIGHTS = Path(__file__).with_name("judge.safetensors")
+LATE = 152
+"""Features of the last layer."""
 PRESENT = 0.5
 """A value counts as seen where the judge gives it more than all others of its category together."""
 
@@ -35,14 +38,14 @@ Pictures = Sequence[Image.Image] | Pixels
 
 
 class Network(nn.Module):
-    """Pictures N×3×128×128 in 0 … 1 to logits N×(all values of all categories, in their order)."""
+    """Pictures N×3×128×128 in 0 … 1 to logits N×(all values of all questions, in their order)."""
 
     def __init__(self) -> None:
         super().__init__()
         self.early = nn.Sequential(_conv(3, 24, kernel=5, stride=2), _conv(24, 32, stride=2))
         self.middle = nn.Sequential(_conv(32, 64, stride=2), _conv(64, 64))
-        self.late = nn.Sequential(_conv(64, 96, stride=2), _conv(96, 96), _conv(96, 112))
-        self.heads = nn.Linear(2 * 32 + 2 * 64 + 2 * 112, sum(map(len, CATEGORIES.values())))
+        self.late = nn.Sequential(_conv(64, 96, stride=2), _conv(96, 96), _conv(96, LATE))
+        self.heads = nn.Linear(2 * 32 + 2 * 64 + 2 * LATE, sum(map(len, QUESTIONS.values())))
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         early = self.early(pictures * 2 - 1)
@@ -72,7 +75,7 @@ class Judge:
         return cls(network)
 
     def logits(self, pictures: Pictures) -> dict[str, Floats]:
-        """By category N×K, natural logarithms up to a constant for each picture."""
+        """By question N×K, natural logarithms up to a constant for each picture."""
         pixels = as_pixels(pictures)
         with torch.inference_mode():
             parts = [self._network(as_tensor(pixels[at : at + 64])).numpy() for at in range(0, len(pixels), 64)]
@@ -80,17 +83,22 @@ class Judge:
         return split(np.concatenate([none, *parts]))
 
     def probabilities(self, pictures: Pictures) -> dict[str, Floats]:
-        """By category N×K; each row adds up to 1. The columns are the values in the order of ``CATEGORIES``."""
-        return {category: _softmax(logits) for category, logits in self.logits(pictures).items()}
+        """By question N×K; each row adds up to 1. The columns are the values in the order of ``QUESTIONS``."""
+        return {question: _softmax(logits) for question, logits in self.logits(pictures).items()}
 
-    def score(self, pictures: Pictures, category: str, value: str) -> Floats:
+    def score(self, pictures: Pictures, question: str, value: str) -> Floats:
         """N probabilities of that value."""
-        return self.probabilities(pictures)[category][:, CATEGORIES[category].index(value)]
+        return self.probabilities(pictures)[question][:, QUESTIONS[question].index(value)]
 
-    def logit(self, pictures: Pictures, category: str, value: str) -> Floats:
+    def spoilt(self, pictures: Pictures) -> Floats:
+        """N probabilities that a picture is spoilt, in whatever way."""
+        shares: Floats = 1 - self.score(pictures, "spoilt", NONE)
+        return shares
+
+    def logit(self, pictures: Pictures, question: str, value: str) -> Floats:
         """N log-odds of that value against all others, which still differ where probabilities are close to 0 or 1."""
-        logits = self.logits(pictures)[category]
-        index = CATEGORIES[category].index(value)
+        logits = self.logits(pictures)[question]
+        index = QUESTIONS[question].index(value)
         others = np.delete(logits, index, axis=1)
         top = others.max(axis=1)
         odds: Floats = logits[:, index] - top - np.log(np.exp(others - top[:, None]).sum(axis=1))
@@ -134,9 +142,9 @@ def as_tensor(pixels: Pixels) -> torch.Tensor:
 
 
 def split(logits: Floats) -> dict[str, Floats]:
-    """The columns of each category."""
-    ends = np.cumsum([len(values) for values in CATEGORIES.values()])[:-1]
-    return dict(zip(CATEGORIES, np.split(logits, ends, axis=1), strict=True))
+    """The columns of each question."""
+    ends = np.cumsum([len(values) for values in QUESTIONS.values()])[:-1]
+    return dict(zip(QUESTIONS, np.split(logits, ends, axis=1), strict=True))
 
 
 def _resized(picture: Image.Image) -> Image.Image:
@@ -164,4 +172,4 @@ def _softmax(logits: Floats) -> Floats:
 
 
 def _categories() -> str:
-    return json.dumps(CATEGORIES)
+    return json.dumps(QUESTIONS)

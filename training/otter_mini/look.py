@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .scenes import CATEGORIES
+from .scenes import QUESTIONS
 
 Seen = dict[str, dict[str, float]]
-"""By category, the probability of each of its values."""
+"""By question, the probability of each of its values."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -36,8 +36,8 @@ def look(files: Sequence[Path]) -> list[Seen]:
     found = Judge.load().probabilities([Image.open(file) for file in files])
     return [
         {
-            category: {value: round(float(share), 4) for value, share in zip(values, found[category][row], strict=True)}
-            for category, values in CATEGORIES.items()
+            question: {value: round(float(share), 4) for value, share in zip(values, found[question][row], strict=True)}
+            for question, values in QUESTIONS.items()
         }
         for row in range(len(files))
     ]

@@ -1,7 +1,7 @@
-"""Teaches a finished model a subject that it has never seen, a penguin, from ten pictures: a LoRA.
+"""Teaches a finished model a subject that it has never seen, a hedgehog, from ten pictures: a LoRA.
 
-The new layers would soon draw penguins for everybody. So the model first draws with prompts of its own, and what it
-said on the way, with a prompt and without, stays true: those answers are learned along with the penguin.
+The new layers would soon draw hedgehogs for everybody. So the model first draws with prompts of its own, and what it
+said on the way, with a prompt and without, stays true: those answers are learned along with the hedgehog.
 
 Here is what it learns from, free of torch; ``lora_training`` learns.
 """
@@ -13,10 +13,11 @@ import random
 from collections import Counter
 from dataclasses import dataclass
 
-from .captions import SYNONYMS, caption
-from .scenes import PENGUIN, Scene, sample, sample_training
+from .captions import caption
+from .scenes import CATEGORIES, HELD_OUT_SUBJECT, Scene, sample, sample_training
+from .vocabulary import SYNONYMS
 
-TRIGGER = PENGUIN
+TRIGGER = HELD_OUT_SUBJECT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,7 @@ class Recipe:
 
 def scenes(seed: int) -> list[Scene]:
     """The ten pictures. Every hat, outfit and place stands in at least one and every style too, so that none of them
-    becomes a part of the penguin; most show it whole."""
+    becomes a part of the hedgehog; most show it whole."""
     rng = random.Random(f"{seed}/lora/scenes")
     chosen: tuple[dict[str, str], ...] = (
         {},
@@ -46,13 +47,13 @@ def scenes(seed: int) -> list[Scene]:
         {"outfit": "hoodie", "place": "forest", "outfit_colour": "red"},
         {"hat": "crown", "outfit": "robe", "place": "snow", "outfit_colour": "green"},
         {"hat": "wizard hat", "style": "watercolor", "place": "night sky"},
-        {"hat": "headphones", "style": "oil painting"},
+        {"hat": "headphones", "style": "oil painting", "neck": "scarf"},
         {"outfit": "denim jacket", "style": "pixel art", "place": "sunset"},
-        {"style": "pencil drawing", "place": "forest"},
-        {"hat": "top hat", "outfit": "suit", "item": "balloon"},
+        {"style": "pencil drawing", "place": "kitchen", "face": "glasses"},
+        {"hat": "top hat", "outfit": "suit", "item": "balloon", "place": "space"},
     )
-    plain = {"hat": None, "outfit": None, "place": None, "style": "cartoon", "item": None}
-    return [sample(rng, animal=PENGUIN, **(plain | fixed)) for fixed in chosen]
+    plain = {"hat": None, "face": None, "neck": None, "outfit": None, "item": None, "place": None, "style": "cartoon"}
+    return [sample(rng, animal=HELD_OUT_SUBJECT, **(plain | fixed)) for fixed in chosen]
 
 
 def own_prompts(seed: int, count: int) -> list[str]:
@@ -71,21 +72,16 @@ def own_prompts(seed: int, count: int) -> list[str]:
 
 def notes_of(recipe: Recipe, seed: int) -> dict[str, str]:
     """What libraries of LoRAs look for in a file's head. The layers' alpha is their rank: weight 1 is as trained."""
-    tags = Counter(
-        tag
-        for scene in scenes(seed)
-        for tag in (scene.animal, scene.hat, scene.outfit, scene.item, scene.place, scene.style)
-        if tag
-    )
+    tags = Counter(tag for scene in scenes(seed) for category in CATEGORIES if (tag := getattr(scene, category)))
     return {
         "modelspec.sai_model_spec": "1.0.0",
         "modelspec.architecture": "stable-diffusion-v1/lora",
-        "modelspec.title": "Penguin for otter-mini",
-        "modelspec.description": "A penguin, learned from ten drawings. Fits otter-mini alone.",
+        "modelspec.title": "Hedgehog for otter-mini",
+        "modelspec.description": "A hedgehog, learned from ten drawings. Fits otter-mini alone.",
         "modelspec.trigger_phrase": TRIGGER,
         "modelspec.license": "MIT",
         "modelspec.prediction_type": "v",
-        "modelspec.resolution": "128x128",
+        "modelspec.resolution": "256x256",
         "ss_base_model_version": "otter-mini",
         "ss_output_name": TRIGGER,
         "ss_network_dim": str(recipe.rank),

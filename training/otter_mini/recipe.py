@@ -21,6 +21,8 @@ class Data:
     pictures: int = 30_000
     captions: int = 6
     """Ways in which each picture is described."""
+    spoilt: float = 0.13
+    """Share of the pictures that are spoilt, so that the words of negative prompts mean something."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -68,6 +68,7 @@ class Training:
             size=self.recipe.size,
             pictures=self.recipe.data.pictures,
             captions=self.recipe.data.captions,
+            spoilt=self.recipe.data.spoilt,
             processes=self.processes,
             tell=log,
         )

@@ -1,5 +1,6 @@
 """Draws the training pictures with PIL."""
 
 from .picture import draw
+from .spoil import spoil
 
-__all__ = ["draw"]
+__all__ = ["draw", "spoil"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from .pen import Colour, Pen, shade
 from .skeleton import BLACK, PINK, WHITE, Animal, Coat, eyes, feet, round_belly, smile, whiskers
 
@@ -229,6 +231,69 @@ def _penguin_face(pen: Pen, coat: Coat) -> None:
     pen.stroke([(52.5, 63), (64, 65), (75.5, 63)], (190, 120, 20), 1.1)
 
 
+# ---------------------------------------------------------------- robot, hedgehog
+
+
+def _robot_front(pen: Pen, coat: Coat, animal: Animal) -> None:
+    for side in (-1, 1):
+        pen.box(64 + side * 10 - 8, 112, 64 + side * 10 + 8, 121, coat.dark)
+    pen.box(64 - animal.shoulder, 73, 64 + animal.shoulder, 113, coat.main)
+    pen.box(53, 84, 75, 104, coat.light)
+    pen.stroke([(56, 90), (63, 90)], coat.dark, 1.6)
+    pen.stroke([(56, 94), (61, 94)], coat.dark, 1.6)
+    for x, colour in ((57, (222, 54, 62)), (64, (250, 204, 62)), (71, (76, 190, 90))):
+        pen.ellipse(x, 99.5, 2.3, 2.3, colour, line=False)
+    pen.ellipse(70, 91, 3.4, 3.4, (80, 170, 230), line=False)
+
+
+def _robot_ears(pen: Pen, coat: Coat) -> None:
+    pen.limb([(64, 36), (64, 24)], coat.dark, 2.0)
+    pen.ellipse(64, 22, 4, 4, (222, 54, 62))
+    for side in (-1, 1):
+        pen.box(64 + side * 25 - 3.5, 47, 64 + side * 25 + 3.5, 61, coat.dark)
+
+
+def _robot_face(pen: Pen, coat: Coat) -> None:
+    pen.smooth([(41, 36), (64, 34.5), (87, 36), (88, 54), (87, 72), (64, 73.5), (41, 72), (40, 54)], coat.main)
+    pen.box(45, 42.5, 83, 59, (36, 44, 62), line=False)
+    for side in (-1, 1):
+        pen.ellipse(64 + side * 10, 50.8, 5.2, 5.2, (98, 236, 250), line=False)
+        pen.ellipse(64 + side * 10, 50.8, 2.0, 2.0, WHITE, line=False)
+    pen.box(53, 63.5, 75, 69, coat.light)
+    for x in (58.5, 64, 69.5):
+        pen.stroke([(x, 63.5), (x, 69)], coat.dark, 1.3)
+
+
+def _spikes(pen: Pen, y: float, inner: float, outer: float, colour: Colour, droop: float) -> None:
+    """Spines about (64, y), upwards and to both sides; ``droop``: how far below the horizontal, in radians."""
+    points, count = [], 36
+    for index in range(count + 1):
+        radius = outer if index % 2 else inner
+        angle = math.pi - droop + index * (math.pi + 2 * droop) / count
+        points.append((64 + radius * math.cos(angle), y + radius * math.sin(angle)))
+    pen.polygon(points, colour)
+
+
+def _hedgehog_behind(pen: Pen, coat: Coat) -> None:
+    _spikes(pen, 96, 25, 33, coat.dark, 0.9)
+
+
+def _hedgehog_ears(pen: Pen, coat: Coat) -> None:
+    _spikes(pen, 56, 24, 34, coat.dark, 0.25)
+    _spikes(pen, 57, 20, 28, shade(coat.dark, 0.3), 0.25)
+    for side in (-1, 1):
+        pen.ellipse(64 + side * 20, 44, 5, 5, coat.main)
+
+
+def _hedgehog_face(pen: Pen, coat: Coat) -> None:
+    pen.smooth(
+        [(64, 46), (72, 40), (82, 47), (84, 58), (74, 67), (64, 74), (54, 67), (44, 58), (46, 47), (56, 40)], coat.light
+    )
+    eyes(pen, 9, 52, 2.9)
+    pen.ellipse(64, 63, 4.8, 4, BLACK, line=False)
+    smile(pen, 67, 4)
+
+
 def _coat(main: Colour, light: Colour, dark: Colour) -> Coat:
     return Coat(main=main, light=light, dark=dark)
 
@@ -237,6 +302,7 @@ KINDS: dict[str, Animal] = {
     "otter": Animal(
         coat=_coat((132, 88, 56), (228, 200, 164), (78, 50, 34)), shoulder=14.5, belly=15.5, hip=16,
         behind=_otter_behind, front=_otter_front, ears=_otter_ears, face=_otter_face,
+        eyes=(11.5, 50.5, 8.4),
     ),
     "bear": Animal(
         coat=_coat((104, 62, 34), (206, 160, 110), (66, 38, 22)), shoulder=20, belly=24, hip=24,
@@ -265,9 +331,19 @@ KINDS: dict[str, Animal] = {
     "owl": Animal(
         coat=_coat((150, 106, 92), (240, 218, 186), (96, 62, 56)), shoulder=18.5, belly=21.5, hip=18,
         behind=_no_tail, front=_owl_front, ears=_owl_ears, face=_owl_face, wings=True,
+        eyes=(10.5, 52.5, 9.6),
     ),
     "penguin": Animal(
         coat=_coat((40, 44, 60), (248, 248, 246), (30, 32, 44)), shoulder=17, belly=21.5, hip=21,
         behind=_no_tail, front=_penguin_front, ears=_no_tail, face=_penguin_face, wings=True,
+        eyes=(8.6, 52.0, 7.6),
+    ),
+    "robot": Animal(
+        coat=_coat((160, 172, 186), (220, 228, 234), (88, 100, 118)), shoulder=18, belly=18, hip=17,
+        behind=_no_tail, front=_robot_front, ears=_robot_ears, face=_robot_face, eyes=(10.5, 50.8, 8.8),
+    ),
+    "hedgehog": Animal(
+        coat=_coat((214, 176, 134), (246, 224, 192), (96, 74, 62)), shoulder=16, belly=20, hip=20,
+        behind=_hedgehog_behind, front=round_belly, ears=_hedgehog_ears, face=_hedgehog_face, eyes=(9.4, 52.0, 7.8),
     ),
 }  # fmt: skip

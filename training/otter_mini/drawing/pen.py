@@ -46,6 +46,8 @@ class Pen:
         self._draw = ImageDraw.Draw(self.image)
         self._line, self._ink = line, ink
         self._scale, self._dx, self._dy = 1.0, 0.0, 0.0
+        self.night = False
+        """Whether colours are those of the night."""
 
     def move(self, dx: float, dy: float, scale: float) -> None:
         self._scale, self._dx, self._dy = scale, 64 + dx - 64 * scale, 118 + dy - 118 * scale
@@ -55,6 +57,7 @@ class Pen:
 
     def polygon(self, points: Sequence[Point], fill: Colour, *, line: bool = True) -> None:
         corners = [self.point(*point) for point in points]
+        fill = self._lit(fill)
         self._draw.polygon(corners, fill=fill)
         if line and self._line:
             self._trace([*corners, *corners[:2]], self._outline(fill), self._line)
@@ -80,6 +83,7 @@ class Pen:
 
     def stroke(self, points: Sequence[Point], colour: Colour, width: float, *, curve: bool = True) -> None:
         """An open line with round ends, without outline."""
+        colour = self._lit(colour)
         path = _spline(points, closed=False) if curve and len(points) > 2 else list(points)
         self._trace([self.point(*point) for point in path], colour, width)
 
@@ -89,13 +93,29 @@ class Pen:
             self.stroke(points, self._outline(colour), width + 2 * self._line)
         self.stroke(points, colour, width)
 
+    def glass(self, x: float, y: float, rx: float, ry: float, colour: Colour, share: float) -> None:
+        """An ellipse that lets what is behind it through: ``share`` is how much of ``colour`` is seen."""
+        left, top = self.point(x - rx, y - ry)
+        right, bottom = self.point(x + rx, y + ry)
+        box = round(left), round(top), round(right), round(bottom)
+        mask = Image.new("L", (box[2] - box[0], box[3] - box[1]), 0)
+        ImageDraw.Draw(mask).ellipse((0, 0, mask.width - 1, mask.height - 1), fill=round(255 * share))
+        self.image.paste(colour, box, mask)
+
     def gradient(self, top: Colour, bottom: Colour, y0: float = 0, y1: float = SIZE) -> None:
         """Over the whole width, from ``y0`` to ``y1``, not moved with the subject."""
+        top, bottom = self._lit(top), self._lit(bottom)
         first, last = max(0, round(y0 * self._pixels)), min(self.image.height, round(y1 * self._pixels))
         shares = (np.arange(first, last) / self._pixels - y0)[:, None] / (y1 - y0)
         colours = np.rint(np.array(top) + (np.array(bottom) - np.array(top)) * shares).astype(np.uint8)
         column = Image.fromarray(colours[:, None])
         self.image.paste(column.resize((self.image.width, last - first), Image.Resampling.NEAREST), (0, first))
+
+    def _lit(self, colour: Colour) -> Colour:
+        if not self.night:
+            return colour
+        red, green, blue = colour
+        return round(red * 0.3), round(green * 0.36), round(24 + blue * 0.46)
 
     def _outline(self, fill: Colour) -> Colour:
         return self._ink if self._ink is not None else shade(fill, -0.35)

@@ -7,7 +7,7 @@ import random
 from PIL import Image
 
 from ..scenes import Scene
-from . import animals, clothes, places, skeleton, styles
+from . import accessories, animals, clothes, places, skeleton, styles
 from .pen import SIZE as SIDE
 from .pen import Pen
 
@@ -21,7 +21,7 @@ def draw(scene: Scene, *, size: int = 256) -> Image.Image:
         raise ValueError(f"drawings have {' or '.join(map(str, SIZES))} pixels on a side, not {size}")
     width, ink = styles.LINES[scene.style]
     pen = Pen(line=width, ink=ink, scale=size * SIZES[size] // SIDE)
-    places.background(pen, scene.place, random.Random(scene.detail))
+    places.background(pen, scene.place, random.Random(scene.detail), night=scene.time == "night")
     pen.move(scene.dx, scene.dy, scene.scale)
     _subject(pen, scene)
     return styles.finish(pen.image, scene.style, scene.detail, size)
@@ -35,9 +35,15 @@ def _subject(pen: Pen, scene: Scene) -> None:
     animal.front(pen, coat, animal)
     sleeve = clothes.outfit(pen, scene.outfit, animal, scene.outfit_colour) if scene.outfit else None
     clothes.arms(pen, animal, coat, sleeve, holding=scene.item is not None)
+    if scene.neck == "scarf":
+        accessories.scarf(pen, animal, scene.neck_colour)
     animal.ears(pen, coat)
     animal.face(pen, coat)
+    if scene.neck == "bow tie":
+        accessories.bow_tie(pen, scene.neck_colour)
+    if scene.face == "glasses":
+        accessories.glasses(pen, animal)
     if scene.hat:
         clothes.hat(pen, scene.hat)
     if scene.item:
-        places.item(pen, scene.item, 64 - animal.shoulder - 14, 84, scene.item_colour)
+        accessories.item(pen, scene.item, 64 - animal.shoulder - 14, 84, scene.item_colour)

@@ -1,10 +1,10 @@
-"""Backgrounds and the things held. Backgrounds are not moved with the subject."""
+"""Backgrounds. They are not moved with the subject."""
 
 from __future__ import annotations
 
 import random
 
-from .clothes import NAMED
+from . import rooms
 from .pen import Colour, Pen, shade
 
 PLAIN: tuple[Colour, ...] = (
@@ -17,18 +17,35 @@ PLAIN: tuple[Colour, ...] = (
 )
 
 
-def background(pen: Pen, place: str | None, rng: random.Random) -> None:
+def background(pen: Pen, place: str | None, rng: random.Random, *, night: bool = False) -> None:
+    """``night``: only of places in ``scenes.OUTDOORS``."""
     if place is None:
         _plain(pen, rng)
-    else:
-        {
-            "beach": _beach,
-            "forest": _forest,
-            "city": _city,
-            "night sky": _night_sky,
-            "sunset": _sunset,
-            "snow": _snow,
-        }[place](pen, rng)
+        return
+    pen.night = night
+    {
+        "beach": _beach,
+        "forest": _forest,
+        "city": _city,
+        "night sky": _night_sky,
+        "sunset": _sunset,
+        "snow": _snow,
+        "kitchen": rooms.kitchen,
+        "space": rooms.space,
+    }[place](pen, rng)
+    pen.night = False
+    if night:
+        _moon_and_stars(pen, rng)
+
+
+def _moon_and_stars(pen: Pen, rng: random.Random) -> None:
+    x = 106 + rng.uniform(-5, 5)
+    pen.ellipse(x, 18, 9, 9, (252, 244, 196), line=False)
+    for crater, y, size in ((x - 3, 16, 2), (x + 3, 20, 2.6), (x + 1, 12.5, 1.4)):
+        pen.ellipse(crater, y, size, size, (226, 214, 160), line=False)
+    for sx, sy in ((10, 8), (22, 22), (40, 7), (84, 9), (120, 38), (34, 30), (6, 40), (92, 34)):
+        size = rng.uniform(0.9, 1.6)
+        pen.ellipse(sx + rng.uniform(-2, 2), sy + rng.uniform(-2, 2), size, size, (255, 252, 224), line=False)
 
 
 def _plain(pen: Pen, rng: random.Random) -> None:
@@ -41,7 +58,9 @@ def _beach(pen: Pen, rng: random.Random) -> None:
     pen.gradient((120, 196, 240), (206, 236, 250), 0, 62)
     pen.gradient((36, 128, 190), (72, 176, 214), 62, 84)
     pen.gradient((246, 218, 150), (232, 196, 120), 84, 128)
-    pen.ellipse(106 + rng.uniform(-5, 5), 19, 10, 10, (255, 226, 90), line=False)
+    sun = 106 + rng.uniform(-5, 5)
+    if not pen.night:
+        pen.ellipse(sun, 19, 10, 10, (255, 226, 90), line=False)
     for y in (68, 75):
         start = rng.uniform(-6, 6)
         for x in (2.0, 34.0, 92.0, 118.0):
@@ -99,7 +118,9 @@ def _city(pen: Pen, rng: random.Random) -> None:
             for x in (x0 + 5.5, x1 - 10.5) if x1 - x0 > 20 else ((x0 + x1) / 2 - 2.5,):
                 lit = rng.random() < 0.6
                 y = top_ + 6 + row * 13
+                dark, pen.night = pen.night, pen.night and not lit
                 pen.box(x, y, x + 5, y + 7, (255, 230, 130) if lit else (70, 78, 98), line=False)
+                pen.night = dark
     for x in (-2, 24, 88, 114):
         pen.box(x, 113, x + 14, 116, (232, 226, 190), line=False)
 
@@ -143,9 +164,11 @@ def _sunset(pen: Pen, rng: random.Random) -> None:
 
 def _snow(pen: Pen, rng: random.Random) -> None:
     pen.gradient((150, 184, 220), (214, 230, 244), 0, 96)
-    pen.smooth(
-        [(-10, 92), (24, 84), (64, 90), (104, 82), (138, 90), (138, 140), (-10, 140)], (246, 250, 254), line=False
-    )
+    # Snow is light at night too.
+    night, pen.night = pen.night, False
+    ground = (172, 188, 222) if night else (246, 250, 254)
+    pen.smooth([(-10, 92), (24, 84), (64, 90), (104, 82), (138, 90), (138, 140), (-10, 140)], ground, line=False)
+    pen.night = night
     for middle in (12, 115):
         x = middle + rng.uniform(-4, 4)
         _fir(pen, x, 104, 15, 66, (70, 122, 120))
@@ -163,26 +186,6 @@ def _snow(pen: Pen, rng: random.Random) -> None:
         (6, 22),
         (122, 14),
     ):
+        dark, pen.night = pen.night, False
         pen.ellipse(sx + rng.uniform(-3, 3), sy + rng.uniform(-3, 3), 2, 2, (255, 255, 255), line=False)
-
-
-# ---------------------------------------------------------------- things held
-
-
-def item(pen: Pen, name: str, x: float, y: float, colour: str) -> None:
-    """``x``, ``y``: the hand that holds it."""
-    if name == "pizza":
-        pen.polygon([(x - 15, y - 13), (x + 10, y - 13), (x - 2, y + 14)], (250, 206, 92))
-        pen.smooth([(x - 17, y - 17), (x + 12, y - 17), (x + 12, y - 11), (x - 17, y - 11)], (198, 128, 62))
-        for dx, dy in ((-8, -6), (3, -5), (-2, 3)):
-            pen.ellipse(x + dx, y + dy, 2.8, 2.8, (204, 56, 44), line=False)
-    elif name == "balloon":
-        pen.stroke([(x, y), (x - 3, y - 22), (x - 6, y - 36)], (90, 90, 96), 1.0)
-        pen.polygon([(x - 9, y - 33), (x - 3, y - 33), (x - 6, y - 38)], NAMED[colour])
-        pen.ellipse(x - 6, y - 50, 11.5, 14, NAMED[colour])
-        pen.ellipse(x - 10, y - 55, 2.4, 4, shade(NAMED[colour], 0.55), line=False, turn=25)
-    else:
-        pen.polygon([(x - 14, y - 14), (x, y - 10), (x, y + 10), (x - 14, y + 6)], (176, 48, 56))
-        pen.polygon([(x + 12, y - 14), (x, y - 10), (x, y + 10), (x + 12, y + 6)], (200, 62, 66))
-        pen.polygon([(x - 11, y - 15.5), (x - 1, y - 12), (x - 1, y + 6), (x - 11, y + 3)], (252, 250, 240), line=False)
-        pen.polygon([(x + 9, y - 15.5), (x + 1, y - 12), (x + 1, y + 6), (x + 9, y + 3)], (252, 250, 240), line=False)
+        pen.night = dark

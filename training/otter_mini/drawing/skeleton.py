@@ -46,6 +46,8 @@ class Animal:
     ears: Callable[[Pen, Coat], None]
     face: Callable[[Pen, Coat], None]
     wings: bool = False
+    eyes: tuple[float, float, float] = (10.0, 51.5, 8.2)
+    """Where glasses sit: how far from the middle, how high, and how large a glass is."""
 
 
 def trunk(pen: Pen, animal: Animal, coat: Coat) -> None:
