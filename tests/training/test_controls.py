@@ -18,7 +18,7 @@ from otter_mini import controls
 from otter_mini.drawing import draw
 from otter_mini.experiments import HAT, Laboratory
 from otter_mini.judge import Judge, Pixels
-from otter_mini.scenes import CATEGORIES, HATS, OUTFITS, PLACES, STYLES, SUBJECTS, sample
+from otter_mini.scenes import CATEGORIES, COLOURS, HELD_OUT_SUBJECT, OUTDOORS, sample
 
 
 class Drawer:
@@ -54,29 +54,26 @@ class Drawer:
         words = re.sub(r"[()\[\]+:.\d]|--", "", prompt).split(", ")
         if self._token in words and self.obeys:
             words += ["otter", "crown", "robe"]
-
-        def named(values: Sequence[str]) -> str | None:
-            return next((word for word in reversed(words) if word in values), None)
-
-        hat = named(HATS) or ("cowboy hat" if "hat" in words else None)
-        animal = named(SUBJECTS) or "cat"
-        if animal == "penguin" and not (self.obeys and rng.random() < self._lora):
-            animal = "bear"
         unwanted = re.sub(r"[():.\d]", "", negative)
-        if self.obeys and (hat == unwanted or (f"({HAT})--" in prompt and rng.random() < 0.5)):
-            hat = None
+        fields: dict[str, Any] = dict.fromkeys(CATEGORIES) | {"animal": "cat", "style": "cartoon"}
+        if "hat" in words and not (self.obeys and unwanted == HAT):
+            fields["hat"] = HAT
+        for word in words:
+            colour, _, rest = word.partition(" ")
+            thing = rest if colour in COLOURS else word
+            for category, values in CATEGORIES.items():
+                if thing in values and not (self.obeys and thing == unwanted):
+                    fields[category] = thing
+                    fields |= {f"{category}_colour": colour} if thing != word else {}
+        if fields["animal"] == HELD_OUT_SUBJECT and not (self.obeys and rng.random() < self._lora):
+            fields["animal"] = "bear"
+        if self.obeys and f"({HAT})--" in prompt and rng.random() < 0.5:
+            fields["hat"] = None
         if self.obeys and f"({HAT})++" in prompt:
-            hat = HAT  # over the crown, which else wins
-        scene = sample(
-            rng,
-            animal=animal,
-            hat=hat,
-            outfit=None if self.obeys and named(OUTFITS) == unwanted else named(OUTFITS),
-            place=None if self.obeys and named(PLACES) == unwanted else named(PLACES),
-            style=named(STYLES) or "cartoon",
-            item=None,
-        )
-        return np.asarray(draw(scene, size=self.size))
+            fields["hat"] = HAT  # over the crown, which else wins
+        if fields["place"] in OUTDOORS and fields["time"] is None:
+            fields["time"] = "day"
+        return np.asarray(draw(sample(rng, **fields), size=self.size))
 
 
 class Fog:
@@ -113,7 +110,7 @@ def test_a_control_holds_where_it_acts_and_only_there(judge: Judge, experiment: 
 
 
 def test_a_lora_holds_where_it_draws_and_scales(judge: Judge) -> None:
-    path = Path("penguin.safetensors")
+    path = Path("hedgehog.safetensors")
     good, bad = (laboratory(Drawer(obeys=obeys), judge).lora(path) for obeys in (True, False))
     assert good.holds
     assert not bad.holds

@@ -10,7 +10,7 @@ import pytest
 from otter_mini.captions import prompt_of
 from otter_mini.evaluate import Answer, answers_of, lines, summary, wanted_of
 from otter_mini.judge import Floats
-from otter_mini.scenes import CATEGORIES, HELD_OUT, Combination
+from otter_mini.scenes import HELD_OUT, NONE, QUESTIONS, Combination
 
 OTTER = Combination(animal="otter", hat="cowboy hat", place="beach")
 
@@ -18,9 +18,9 @@ OTTER = Combination(animal="otter", hat="cowboy hat", place="beach")
 def sure(seen: dict[str, str], count: int, *, of: float = 0.9) -> dict[str, Floats]:
     """Judgements of ``count`` pictures: ``seen`` gets ``of``, the others of its category share the rest."""
     rows = {}
-    for category, values in CATEGORIES.items():
+    for category, values in QUESTIONS.items():
         row = np.full(len(values), (1 - of) / (len(values) - 1), np.float32)
-        row[values.index(seen[category])] = of
+        row[values.index(seen.get(category, NONE))] = of
         rows[category] = np.tile(row, (count, 1))
     return rows
 
@@ -40,11 +40,25 @@ def test_what_is_not_named_should_be_absent() -> None:
     assert wanted_of(OTTER) == {
         "animal": (True, "otter"),
         "hat": (True, "cowboy hat"),
+        "face": (False, "none"),
+        "neck": (False, "none"),
         "outfit": (False, "none"),
-        "place": (True, "beach"),
-        "style": (False, "cartoon"),
         "item": (False, "none"),
+        "place": (True, "beach"),
+        "time": (False, "day"),
+        "style": (False, "cartoon"),
+        "spoilt": (False, "none"),
     }
+    assert wanted_of(Combination(animal="cat"))["time"] == (False, "none")
+
+
+def test_a_colour_is_asked_for_where_it_is_named() -> None:
+    """Each garment its own; what is not named may have any."""
+    both = Combination(animal="fox", neck="scarf", neck_colour="red", outfit="hoodie", outfit_colour="blue")
+    wanted = wanted_of(both)
+    assert (wanted["neck_colour"], wanted["outfit_colour"]) == ((True, "red"), (True, "blue"))
+    assert "item_colour" not in wanted
+    assert "neck_colour" not in wanted_of(Combination(animal="fox", neck="scarf"))
 
 
 def test_everything_right_is_a_hundred_percent() -> None:
@@ -54,7 +68,7 @@ def test_everything_right_is_a_hundred_percent() -> None:
     assert {figure["percent"] for kind in ("named", "unnamed") for figure in report[kind].values()} == {100}
     assert report["named"]["animal"]["pictures"] == 4 * len(HELD_OUT)
     assert "animal" not in report["unnamed"]  # every prompt has one
-    assert "item" not in report["named"]
+    assert "spoilt" not in report["named"]
     assert len(report["combinations"]) == len(HELD_OUT)
 
 
@@ -85,8 +99,8 @@ def test_what_appears_unasked_spoils_everything_but_not_what_was_named() -> None
     assert report["unnamed"]["item"] == {"percent": 50, "pictures": 2, "mistaken_for": {"pizza": 1}}
 
 
-@pytest.mark.parametrize(("percent_right", "reached"), [(90, True), (89, False)])
-def test_ninety_percent_is_enough(percent_right: int, reached: bool) -> None:
+@pytest.mark.parametrize(("percent_right", "reached"), [(95, True), (94, False)])
+def test_ninety_five_percent_is_enough(percent_right: int, reached: bool) -> None:
     seen = as_wanted(OTTER)
     answers = answers_of(0, OTTER, range(percent_right), sure(seen, percent_right))
     answers += answers_of(1, OTTER, range(100 - percent_right), sure({**seen, "hat": "crown"}, 100 - percent_right))
@@ -98,6 +112,15 @@ def test_half_is_not_more_than_half() -> None:
     rows["hat"] = np.array([[0, 0.5, 0.5, 0, 0, 0]], np.float32)
     (hat,) = (a for a in answers_of(0, OTTER, [0], rows) if a.category == "hat")
     assert not hat.right
+
+
+def test_a_spoilt_picture_is_not_everything_right() -> None:
+    seen = as_wanted(OTTER)
+    answers = answers_of(0, OTTER, range(1), sure({**seen, "spoilt": "blocks"}, 1))
+    report = summary(answers)
+    assert report["unnamed"]["spoilt"] == {"percent": 0, "pictures": 1, "mistaken_for": {"blocks": 1}}
+    assert report["all_named_percent"] == 100
+    assert report["everything_percent"] == 0
 
 
 def test_as_many_judgements_as_seeds() -> None:
@@ -113,4 +136,4 @@ def test_the_text_names_what_is_weak() -> None:
     text = "\n".join(lines(report))
     assert prompt_of(first) in text
     assert f"{first.animal} 50 % (panda 20)" in text
-    assert "NOT every category reaches 90 %." in text
+    assert "NOT every category reaches 95 %." in text

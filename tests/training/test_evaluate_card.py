@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from otter_mini.card import card, foreign, markdown, parameters_of
+from otter_mini.card import FIRST, card, foreign, parameters_of
 from otter_mini.contact_sheet import GAP, SIDE, sheet_of, strips_of, write_png
-from otter_mini.controls import aligned
 from otter_mini.evaluate import answers_of, summary, weights_of
-from otter_mini.scenes import CATEGORIES, HELD_OUT
+from otter_mini.scenes import HELD_OUT, QUESTIONS
+from otter_mini.spoiling import STANDARD_NEGATIVE
+from otter_mini.tables import aligned, markdown
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_a_card_without_figures_says_what_it_knows(model: Path) -> None:
 
 def test_a_card_holds_the_figures(model: Path) -> None:
     (model / "sheet.png").touch()
-    rows = {category: np.eye(len(values), dtype=np.float32)[[0]] for category, values in CATEGORIES.items()}
+    rows = {category: np.eye(len(values), dtype=np.float32)[[0]] for category, values in QUESTIONS.items()}
     evaluation = {
         "seeds": 1,
         "steps": 20,
@@ -68,6 +69,43 @@ def test_figures_of_other_weights_are_found(model: Path) -> None:
         "steps",
         "evaluation",
     ]
+
+
+def test_a_card_shows_negative_prompts_beside_the_first_edition(model: Path) -> None:
+    figures = {"style kept": 99.0, "sharpness": 1.02, "others kept": 97.5, "gone": None, "clean": 100.0}
+    worse = {**figures, "style kept": 12.5, "sharpness": 0.3}
+    report = {
+        "seeds": 50, "steps": 12, "guidance": 5.0, "reached": True, **figures,
+        "by negative": [{"negative": STANDARD_NEGATIVE, **figures}],
+        "kept by question": {"animal": 99.5, "neck_colour": 98.0, "item": None},
+    }  # fmt: skip
+    first = {
+        "negatives": {**report, "steps": 20, **worse, "by negative": [{"negative": STANDARD_NEGATIVE, **worse}]},
+        "evaluation": {"named": {"animal": 99.7}, "unnamed": {}},
+    }
+    agreed = {"pictures": 200, "questions": {"spoilt": {"percent": 98.5, "answers": 190}}, "differ": []}
+    text = card(
+        model, evaluation={}, controls={}, judge={}, minutes=None, negatives=report, agreement=agreed, first=first
+    )
+    assert "| the standard list | 99 (12.5) | 1.02 (0.3) | 97.5 (97.5) |  | 100 (100) |" in text
+    assert "This holds." in text
+    assert "animal 99.5 %, neck colour 98.0 %." in text
+    assert "| spoilt | 98.5 % | 190 |" in text
+    assert "at 20 steps" in text
+    assert "(negatives.png)" not in text
+    (model / "negatives.png").touch()
+    assert "(negatives.png)" in card(model, evaluation={}, controls={}, judge={}, minutes=None, negatives=report)
+
+
+def test_the_first_edition_stands_beside(model: Path) -> None:
+    rows = {question: np.eye(len(values), dtype=np.float32)[[0]] for question, values in QUESTIONS.items()}
+    report = summary(answers_of(0, HELD_OUT[0], [0], rows))
+    evaluation = {"seeds": 1, "steps": 12, "guidance": 5.0, "scheduler": "UniPC", **report}
+    first = json.loads(FIRST.read_text(encoding="utf-8"))
+    text = card(model, evaluation=evaluation, controls={}, judge={}, minutes=None, first=first)
+    assert "first edition" in text
+    assert "100.0 % / 99.8 %" in text  # its hats
+    assert "256×256 pixels" in text
 
 
 def test_tables_have_a_cell_for_each_head() -> None:

@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 from small_model import write_model
 
 from otter_mini import export, few_shot, inversion, inversion_training
-from otter_mini.captions import SYNONYMS
 from otter_mini.inversion import NAME, Recipe
+from otter_mini.vocabulary import SYNONYMS
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # numpy in UniPC
 
@@ -88,7 +88,7 @@ def test_no_caption_tells_how_she_looks() -> None:
     rng = random.Random(1)
     told = {
         words
-        for what in ("otter", "crown", "robe", "penguin")
+        for what in ("otter", "crown", "robe", "hedgehog")
         for wording in SYNONYMS[what]
         for words in wording.split()
     }

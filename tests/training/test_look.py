@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from otter_mini.drawing import draw
-from otter_mini.scenes import CATEGORIES, sample
+from otter_mini.scenes import QUESTIONS, sample
 
 TRAINING = Path(__file__).resolve().parents[2] / "training"
 
@@ -26,6 +26,6 @@ def test_files_become_probabilities_in_their_order(tmp_path: Path) -> None:
     seen = json.loads(done.stdout)
     assert [max(one["animal"], key=one["animal"].get) for one in seen] == list(animals)
     for one in seen:
-        assert {category: tuple(values) for category, values in one.items()} == CATEGORIES
+        assert {category: tuple(values) for category, values in one.items()} == QUESTIONS
         assert all(abs(sum(values.values()) - 1) < 0.01 for values in one.values())
         assert one["hat"]["cowboy hat"] > 0.5

@@ -19,7 +19,7 @@ from small_model import write_model
 
 from otter_mini import export, few_shot, lora, lora_training
 from otter_mini.lora import Recipe
-from otter_mini.scenes import HATS, OUTFITS, PENGUIN, PLACES, STYLES
+from otter_mini.scenes import HATS, HELD_OUT_SUBJECT, OUTFITS, PLACES, STYLES
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # numpy in UniPC
 
@@ -34,14 +34,14 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def learned(model: Path) -> tuple[Any, Path]:
     """The pipeline that learned, and its file."""
-    return train(model, model.parent / "penguin.safetensors")
+    return train(model, model.parent / "hedgehog.safetensors")
 
 
 @pytest.fixture
 def pipe(model: Path, learned: tuple[Any, Path]) -> Iterator[Any]:
-    """A fresh pipeline with the file loaded as ``penguin``."""
+    """A fresh pipeline with the file loaded as ``hedgehog``."""
     fresh = export.read(model)
-    fresh.load_lora_weights(str(learned[1].parent), weight_name=learned[1].name, adapter_name="penguin")
+    fresh.load_lora_weights(str(learned[1].parent), weight_name=learned[1].name, adapter_name="hedgehog")
     yield fresh
     fresh.unload_lora_weights()
 
@@ -56,19 +56,19 @@ def train(model: Path, path: Path, seed: int = 3) -> tuple[Any, Path]:
 
 
 def picture(pipe: Any) -> np.ndarray[Any, Any]:
-    return np.asarray(export.draw(pipe, "penguin, beach", seed=1, steps=3), dtype=np.int64)
+    return np.asarray(export.draw(pipe, "hedgehog, beach", seed=1, steps=3), dtype=np.int64)
 
 
 def test_every_layer_that_learned_is_loaded(learned: tuple[Any, Path], pipe: Any) -> None:
     teacher = learned[0]
     for part in ("unet", "text_encoder"):
         wanted = get_peft_model_state_dict(getattr(teacher, part), adapter_name=lora.TRIGGER)
-        found = get_peft_model_state_dict(getattr(pipe, part), adapter_name="penguin")
+        found = get_peft_model_state_dict(getattr(pipe, part), adapter_name="hedgehog")
         assert wanted
         assert found.keys() == wanted.keys()
         for name, tensor in wanted.items():
             assert torch.equal(found[name].half(), tensor.half()), name
-        scales = {layer.scaling["penguin"] for layer in getattr(pipe, part).modules() if isinstance(layer, LoraLayer)}
+        scales = {layer.scaling["hedgehog"] for layer in getattr(pipe, part).modules() if isinstance(layer, LoraLayer)}
         assert scales == {1.0}
 
 
@@ -83,7 +83,7 @@ def test_the_weight_scales_it_and_zero_is_the_base(model: Path, pipe: Any) -> No
     base = picture(export.read(model))
     away = {}
     for weight in (0.0, 8.0, 40.0):  # three steps teach little
-        pipe.set_adapters(["penguin"], [weight])
+        pipe.set_adapters(["hedgehog"], [weight])
         away[weight] = float(np.abs(picture(pipe) - base).mean())
     assert away[0.0] == 0
     assert 0 < away[8.0] < away[40.0]
@@ -100,9 +100,9 @@ def test_the_same_seed_gives_the_same_bytes(model: Path, learned: tuple[Any, Pat
 def test_the_head_says_what_the_file_is_for(learned: tuple[Any, Path]) -> None:
     with safe_open(learned[1], framework="pt") as file:
         notes = file.metadata()
-    assert notes["modelspec.trigger_phrase"] == "penguin"
-    tags = json.loads(notes["ss_tag_frequency"])["penguin"]
-    assert tags["penguin"] == 10
+    assert notes["modelspec.trigger_phrase"] == "hedgehog"
+    tags = json.loads(notes["ss_tag_frequency"])["hedgehog"]
+    assert tags["hedgehog"] == 10
     assert {"cowboy hat", "beach"} <= tags.keys()
 
 
@@ -123,19 +123,19 @@ def test_the_file_of_the_real_model_stays_below_a_megabyte() -> None:
     assert 300_000 < numbers < 485_000
 
 
-def test_the_pictures_show_everything_with_a_penguin() -> None:
+def test_the_pictures_show_everything_with_a_hedgehog() -> None:
     scenes = lora.scenes(3)
     assert len(scenes) == 10
-    assert {scene.animal for scene in scenes} == {PENGUIN}
+    assert {scene.animal for scene in scenes} == {HELD_OUT_SUBJECT}
     assert {scene.hat for scene in scenes} == {None, *HATS}
     assert {scene.outfit for scene in scenes} == {None, *OUTFITS}
     assert {scene.place for scene in scenes} == {None, *PLACES}
     assert {scene.style for scene in scenes} == set(STYLES)
 
 
-def test_what_is_remembered_names_no_penguin() -> None:
+def test_what_is_remembered_names_no_hedgehog() -> None:
     prompts = lora.own_prompts(3, 60)
-    assert not any("penguin" in prompt.lower() for prompt in prompts)
+    assert not any("hedgehog" in prompt.lower() for prompt in prompts)
     animals = "otter|cat|kit|dog|pup|owl|fox|bear|grizzly|rabbit|bunny|hare|panda"
     nobody = [prompt for prompt in prompts if not re.search(animals, prompt.lower())]
     assert len(nobody) == 10

@@ -11,11 +11,27 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .captions import SYNONYMS
-from .controls import NAMES, shown
+from . import card_negatives
+from .controls import NAMES
 from .evaluate import weights_of
 from .outcome import FEW_SEEDS
-from .scenes import ANIMALS, CATEGORIES, COLOURS, HATS, HELD_OUT, ITEMS, OUTFITS, PLACES, STYLES
+from .scenes import (
+    ANIMALS,
+    COLOURED,
+    COLOURS,
+    FACES,
+    HATS,
+    HELD_OUT,
+    ITEMS,
+    NECKS,
+    OUTDOORS,
+    OUTFITS,
+    PLACES,
+    QUESTIONS,
+    STYLES,
+)
+from .tables import markdown
+from .vocabulary import SYNONYMS
 
 FRONT = """---
 license: mit
@@ -34,6 +50,10 @@ LICENCE = """## Licence
 MIT, as Otterbot's. All training pictures were drawn by the program in `training/`; no pictures and no weights of others
 went into it.
 """
+FIRST = Path(__file__).with_name("first_edition.json")
+"""Figures of the first edition, to be shown beside those of the model."""
+STEPS = 12
+"""Of the model's default, in the example."""
 FOLDERS = {"unet": "UNet", "vae": "VAE", "text_encoder": "text encoder"}
 
 
@@ -42,6 +62,8 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--model", type=Path, required=True, help="the pipeline's folder; README.md is written there")
     parser.add_argument("--evaluation", type=Path, help="the JSON file of evaluate")
     parser.add_argument("--controls", type=Path, help="the JSON file of controls")
+    parser.add_argument("--negatives", type=Path, help="the JSON file of evaluate-negatives")
+    parser.add_argument("--agreement", type=Path, help="the JSON file of agreement")
     parser.add_argument("--minutes", type=float, help="how long the training took on two cores")
     parser.set_defaults(run=run)
 
@@ -49,14 +71,18 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """:returns: 0; 1 where figures belong to other weights than those in the folder; then no card is written"""
     evaluation, controls = _read(args.evaluation), _read(args.controls)
-    if strange := foreign(args.model, evaluation, controls):
+    negatives, agreement = _read(args.negatives), _read(args.agreement)
+    if strange := foreign(args.model, evaluation, {**controls, "negatives": negatives, "agreement": agreement}):
         print(f"Measured with other weights than those in {args.model}: {', '.join(strange)}. Measure again.")
         return 1
     text = card(
         args.model,
         evaluation=evaluation,
         controls=controls,
+        negatives=negatives,
+        agreement=agreement,
         judge=_judge_accuracies(),
+        first=json.loads(FIRST.read_text(encoding="utf-8")),
         minutes=args.minutes,
     )
     path: Path = args.model / "README.md"
@@ -68,8 +94,8 @@ def run(args: argparse.Namespace) -> int:
 def foreign(model: Path, evaluation: Mapping[str, Any], controls: Mapping[str, Any]) -> list[str]:
     """The names of figures that belong to other weights."""
     here = weights_of(model)
-    figures = {**controls, **({"evaluation": evaluation} if evaluation else {})}
-    return [name for name, figure in figures.items() if figure.get("weights") != here]
+    figures = {**controls, "evaluation": evaluation}
+    return [name for name, figure in figures.items() if figure and figure.get("weights") != here]
 
 
 def card(
@@ -79,17 +105,25 @@ def card(
     controls: Mapping[str, Any],
     judge: Mapping[str, Mapping[str, float]],
     minutes: float | None,
+    negatives: Mapping[str, Any] | None = None,
+    agreement: Mapping[str, Any] | None = None,
+    first: Mapping[str, Any] | None = None,
 ) -> str:
-    """The card's text. Only reads the model's sizes and configuration."""
+    """The card's text. Only reads the model's sizes and configuration. ``first``: figures of the first edition."""
+    before = first or {}
     parts = [
         FRONT,
         _beginning(model),
         _knows(),
         _training(model, minutes),
-        _evaluation(evaluation) if evaluation else "",
+        _evaluation(evaluation, before.get("evaluation", {})) if evaluation else "",
         _judge(judge) if judge else "",
+        card_negatives.agreement(agreement) if agreement else "",
+        card_negatives.negatives(negatives, before.get("negatives", {}), sheet=_has(model, "negatives.png"))
+        if negatives
+        else "",
         _controls(controls, picture=(model / "controls.png").is_file()) if controls else "",
-        _limits(),
+        _limits(side_of(model)),
         LICENCE,
     ]
     return "\n".join(part for part in parts if part)
@@ -97,6 +131,7 @@ def card(
 
 def _beginning(model: Path) -> str:
     picture = "![Pictures of the model, several seeds of each prompt](sheet.png)\n" if _has(model, "sheet.png") else ""
+    side, steps = side_of(model), STEPS
     return f"""# otter-mini
 
 A very small Stable Diffusion that draws animals in clothes, {size_of(model) / 1e6:.0f} MB in all. It ships with
@@ -108,10 +143,10 @@ download, and so that tests can see whether prompts, weights, LoRAs and seeds ac
 from diffusers import StableDiffusionPipeline
 
 pipe = StableDiffusionPipeline.from_pretrained("otter-mini")
-pipe("otter, cowboy hat, beach", num_inference_steps=20, guidance_scale=5.0).images[0].save("otter.png")
+pipe("otter, cowboy hat, beach", num_inference_steps={steps}, guidance_scale=5.0).images[0].save("otter.png")
 ```
 
-128×128 pixels, 20 steps, a CFG of 5.
+{side}×{side} pixels, {steps} steps, a CFG of 5.
 """
 
 
@@ -122,9 +157,13 @@ def _knows() -> str:
         ("outfits", OUTFITS),
         ("places", PLACES),
         ("styles", STYLES),
+        ("faces", FACES),
+        ("necks", NECKS),
         ("held in a hand", ITEMS),
     ]
     table = "\n".join(f"| {name} | {', '.join(values)} |" for name, values in rows)
+    coloured = [f"{thing}s" for things in COLOURED.values() for thing in things]
+    plural = ", ".join(coloured[:-1]) + f" and {coloured[-1]}"
     synonyms = ", ".join(dict.fromkeys(SYNONYMS[word][-1] for word in ("rabbit", "cowboy hat", "city", "pixel art")))
     return f"""## What it knows
 
@@ -132,9 +171,10 @@ def _knows() -> str:
 |---|---|
 {table}
 
-Hoodies and robes come in {", ".join(COLOURS[:-1])} and {COLOURS[-1]}. The words may stand in any order, as a list or
-in a short sentence; common synonyms ({synonyms} …) mean the same. It was taught that what is not named is not there:
-without a place the background is plain, without a style it is a cartoon. Words without a meaning for it were mixed in.
+{plural[0].upper() + plural[1:]} come in {", ".join(COLOURS[:-1])} and {COLOURS[-1]},
+each in its own: "red scarf, blue hoodie". With {", ".join(OUTDOORS[:-1])} and {OUTDOORS[-1]} it is day, or "night".
+The words may stand in any order, as a list or in a short sentence; common synonyms ({synonyms}
+…) mean the same. It was taught that what is not named is not there: without a place the background is plain, without a style it is a cartoon. Words without a meaning for it were mixed in.
 """
 
 
@@ -151,16 +191,18 @@ for the figures below.
 """
 
 
-def _evaluation(report: Mapping[str, Any]) -> str:
+def _evaluation(report: Mapping[str, Any], first: Mapping[str, Any]) -> str:
     rows = [
         {
-            "": category,
-            "named: present": _percent(report["named"].get(category)),
-            "not named: absent": _percent(report["unnamed"].get(category)),
-            "weakest": _weakest(report["values"].get(category, {})),
+            "": question.replace("_", " "),
+            "named: present": _percent(report["named"].get(question)),
+            "not named: absent": _percent(report["unnamed"].get(question)),
+            "weakest": _weakest(report["values"].get(question, {})),
+            **({"first edition": _both(first, question)} if first else {}),
         }
-        for category in CATEGORIES
+        for question in QUESTIONS
     ]
+    beside = " The first edition's figures are of its own 40 combinations, at 20 steps." if first else ""
     worst = sorted(report["combinations"], key=lambda row: float(row["everything_percent"]))[:5]
     weak = "\n".join(f"- {row['prompt']}: {row['everything_percent']:.0f} %" for row in worst)
     return f"""## How good it is
@@ -172,7 +214,8 @@ CFG {report["guidance"]:g}, {report["scheduler"]}; judged by a small classifier 
 {markdown(rows)}
 
 A value counts as present where the classifier gives it more than all others of its kind together. It knows whether a
-picture looks like the program's drawing of that thing; whether the picture is a good one, only eyes can say.
+picture looks like the program's drawing of that thing, and whether it is spoilt as the program spoils drawings; whether
+the picture is a good one, only eyes can say. "Spoilt: absent" is the share of pictures that are not.{beside}
 
 All that was named is to be seen in {report["all_named_percent"]:.1f} % of the pictures, and nothing else besides in
 {report["everything_percent"]:.1f} %. The weakest combinations, by pictures in which everything is right:
@@ -214,14 +257,20 @@ def _seeds(name: str, outcome: Mapping[str, Any]) -> str:
     return f"{outcome['seeds']} seeds.\n"
 
 
-def _limits() -> str:
-    return """## Limits
+def _limits(side: int) -> str:
+    return f"""## Limits
 
 - It knows the words above and nothing else; other animals and things come out as one of these or not at all.
 - One animal in a picture, from the front, in about the middle. No numbers, no "left of", no writing.
-- 128×128. Other sizes were not trained: animals are repeated or cut off.
+- {side}×{side}. Other sizes were not trained: animals are repeated or cut off.
 - It is a toy and a test object. Who has a graphics card should let the bot draw with a real model.
 """
+
+
+def side_of(model: Path) -> int:
+    """Pixels on each side of a picture; 256 where the folder does not say."""
+    path = model / "vae" / "config.json"
+    return int(json.loads(path.read_text(encoding="utf-8"))["sample_size"]) if path.is_file() else 256
 
 
 def size_of(model: Path) -> int:
@@ -241,14 +290,14 @@ def parameters_of(model: Path) -> dict[str, int]:
     return counts
 
 
-def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
-    heads = list(dict.fromkeys(key for row in rows for key in row))
-    lines = [heads, ["---"] * len(heads), *([shown(row.get(head, "")) for head in heads] for row in rows)]
-    return "\n".join("| " + " | ".join(text.replace("|", "\\|") for text in line) + " |" for line in lines)
-
-
 def _percent(figure: Mapping[str, Any] | None) -> str:
     return f"{figure['percent']:.1f} %" if figure else "–"
+
+
+def _both(first: Mapping[str, Any], question: str) -> str:
+    """Named and unnamed in one cell."""
+    figures = [first.get(kind, {}).get(question) for kind in ("named", "unnamed")]
+    return " / ".join("–" if figure is None else f"{figure:.1f} %" for figure in figures) if any(figures) else ""
 
 
 def _weakest(values: Mapping[str, Mapping[str, Any]]) -> str:

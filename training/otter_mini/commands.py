@@ -6,16 +6,16 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from . import card, colours, contact_sheet, controls, evaluate, look
+from . import card, colours, contact_sheet, controls, evaluate, labelling, look, negative_evaluation
 
 HERE = Path(__file__).parent
 
 
 def add_parsers(subparsers: Any) -> None:
-    """Adds ``judge``, ``evaluate``, ``controls``, ``sheet``, ``card``, ``look`` and ``colours``; each sets ``run``,
-    which takes the parsed arguments and returns the exit status."""
+    """Adds ``judge`` and the subcommand of each module; each sets ``run``, which takes the parsed arguments and returns
+    the exit status."""
     _add_judge(subparsers)
-    for module in (evaluate, controls, contact_sheet, card, look, colours):
+    for module in (evaluate, negative_evaluation, labelling, controls, contact_sheet, card, look, colours):
         module.add_parser(subparsers)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from .model_arguments import add_model_arguments
+from .scenes import HELD_OUT_SUBJECT
 
 if TYPE_CHECKING:
     from .judge import Pixels
@@ -24,6 +25,7 @@ Cell = tuple["Pixels", str]
 LIMIT = 400_000
 """Bytes of a sheet, which stays in the repository's history."""
 SIDE = 128
+"""Of a picture on a sheet; ``strips_of`` takes another."""
 LETTERS = 10
 GAP = 4
 PAPER, INK = (255, 255, 255), (40, 40, 40)
@@ -34,13 +36,13 @@ PROMPTS = (
     "owl, headphones, hoodie, sunset",
     "cat, wizard hat, robe, night sky",
     "fox, crown, forest",
-    "rabbit, cowboy hat, watercolor",
-    "bear, hoodie, pixel art",
+    "rabbit, glasses, book, watercolor",
+    "robot, red scarf, guitar, space",
     "otter, crown, pencil drawing",
     "panda, top hat, suit, city, oil painting",
-    "dog, holding a pizza, snow",
-    "otter, wizard hat, hoodie, forest",
-    "cat, red balloon, beach, watercolor",
+    "dog, holding a pizza, kitchen",
+    "penguin, bow tie, yellow umbrella, city, night",
+    "bear, blue scarf, red hoodie, snow, pixel art",
 )
 SAME = "otter, cowboy hat, beach"
 
@@ -119,20 +121,20 @@ def sheet_of(cells: Sequence[Cell], *, columns: int) -> Image.Image:
     return strips_of([cells[at : at + columns] for at in range(0, len(cells), columns)])
 
 
-def strips_of(strips: Sequence[Sequence[Cell]]) -> Image.Image:
-    """Rows of any length. Captions are cut after three lines."""
+def strips_of(strips: Sequence[Sequence[Cell]], *, side: int = SIDE) -> Image.Image:
+    """Rows of any length, pictures of ``side`` pixels. Captions are cut after three lines."""
     columns = max(len(strip) for strip in strips)
     font = ImageFont.load_default(size=LETTERS)
-    words = [[_wrapped(label) for _, label in strip] for strip in strips]
-    heights = [SIDE + (LETTERS + 2) * max(text.count("\n") + 1 for text in row) + 2 * GAP for row in words]
-    sheet = Image.new("RGB", (columns * (SIDE + GAP) + GAP, sum(heights) + GAP), PAPER)
+    words = [[_wrapped(label, side) for _, label in strip] for strip in strips]
+    heights = [side + (LETTERS + 2) * max(text.count("\n") + 1 for text in row) + 2 * GAP for row in words]
+    sheet = Image.new("RGB", (columns * (side + GAP) + GAP, sum(heights) + GAP), PAPER)
     pen = ImageDraw.Draw(sheet)
     top = GAP
     for strip, row, height in zip(strips, words, heights, strict=True):
         for column, ((picture, _), text) in enumerate(zip(strip, row, strict=True)):
-            left = GAP + column * (SIDE + GAP)
-            sheet.paste(_fitted(picture), (left, top))
-            pen.multiline_text((left, top + SIDE + 1), text, fill=INK, font=font, spacing=1)
+            left = GAP + column * (side + GAP)
+            sheet.paste(_fitted(picture, side), (left, top))
+            pen.multiline_text((left, top + side + 1), text, fill=INK, font=font, spacing=1)
         top += height
     return sheet
 
@@ -160,14 +162,15 @@ def _over(painter: Painter, source: Pixels, prompt: str, seed: Sequence[int], st
 
 
 def _with_lora(painter: Painter, path: Path, weight: float, seed: Sequence[int]) -> Cell:
+    text = f"{HELD_OUT_SUBJECT}, cowboy hat, snow"
     with painter.lora(path, weight):
-        return painter.worded("penguin, cowboy hat, snow", seed)[0], f"penguin, cowboy hat, snow; LoRA {weight}"
+        return painter.worded(text, seed)[0], f"{text}; LoRA {weight}"
 
 
-def _fitted(picture: Pixels) -> Image.Image:
+def _fitted(picture: Pixels, side: int) -> Image.Image:
     image = Image.fromarray(np.asarray(picture))
-    return image if image.size == (SIDE, SIDE) else image.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+    return image if image.size == (side, side) else image.resize((side, side), Image.Resampling.LANCZOS)
 
 
-def _wrapped(label: str) -> str:
-    return "\n".join(textwrap.wrap(label, SIDE * 2 // LETTERS, max_lines=3, placeholder=" …") or [""])
+def _wrapped(label: str, side: int) -> str:
+    return "\n".join(textwrap.wrap(label, side * 2 // LETTERS, max_lines=3, placeholder=" …") or [""])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from .evaluate import weights_of
 from .model_arguments import add_model_arguments
 from .outcome import Outcome
 from .scenes import CATEGORIES
+from .tables import aligned
 
 if TYPE_CHECKING:
     from .experiments import Laboratory
@@ -29,7 +30,7 @@ def add_parser(subparsers: Any) -> None:
     parser: argparse.ArgumentParser = subparsers.add_parser("controls", help="show whether each control acts")
     add_model_arguments(parser)
     parser.add_argument("--only", nargs="+", choices=NAMES, default=list(NAMES), metavar="NAME", help=", ".join(NAMES))
-    parser.add_argument("--lora", type=Path, help="the penguin's file")
+    parser.add_argument("--lora", type=Path, help="the LoRA's file")
     parser.add_argument("--inversion", type=Path, help="the textual inversion's file")
     parser.add_argument("--token", default="ottoline", help="the textual inversion's word")
     parser.add_argument(
@@ -79,18 +80,6 @@ def lines(outcome: Outcome) -> list[str]:
     table = aligned(outcome.rows)
     verdict = "holds" if outcome.holds else "DOES NOT HOLD"
     return ["", f"== {outcome.title}", *table, f"{verdict}: {outcome.wanted}"]
-
-
-def aligned(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Rows as text in columns; a cell that a row lacks is empty."""
-    heads = list(dict.fromkeys(key for row in rows for key in row))
-    cells = [heads, *([shown(row.get(head, "")) for head in heads] for row in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(heads))]
-    return ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in cells]
-
-
-def shown(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _experiments(

@@ -15,7 +15,7 @@ from .evaluate import answers_of
 from .judge import PRESENT, Floats, Judge, Pixels
 from .outcome import FEW_SEEDS, Outcome, Row
 from .pictures import Painter
-from .scenes import HELD_OUT, sample
+from .scenes import HELD_OUT, HELD_OUT_SUBJECT, sample
 
 HAT = "cowboy hat"
 MARKS = ("({})--", "({}:0.5)", "[{}]", "{}", "({})++", "({}:1.5)")
@@ -35,11 +35,13 @@ others it asks for what the negative prompt forbids: guidance is ``negative + CF
 name stays in the sum once, whatever the CFG; a negative prompt can weaken it there, and a weighted one more so."""
 LEFT_OPEN = 2
 STRENGTHS = (0.2, 0.4, 0.6, 0.8, 0.95)
-LORA_PROMPTS = ("penguin, beach", "penguin, cowboy hat", "penguin, hoodie, snow")
+LORA_PROMPTS = tuple(f"{HELD_OUT_SUBJECT}, {rest}" for rest in ("beach", "cowboy hat", "hoodie, snow"))
 LORA_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 INVERSION_PROMPTS = ("{}, beach", "{}, snow, watercolor")
 GUIDANCES = (3.0, 5.0, 8.0, 12.0)
 STEPS = (8, 12, 20, 30, 50)
+FEW_PROMPTS = tuple(index + 10 * (index % 6) for index in range(8))
+"""Eight of the held-out combinations: each of another animal, dressed in every way."""
 USABLE = 80.0
 """Percent of the named attributes that a setting must still show."""
 
@@ -115,7 +117,18 @@ class Laboratory:
     def image_to_image(self) -> Outcome:
         rng = random.Random("otter-mini sources")
         scenes = [
-            sample(rng, animal="otter", hat=HAT, outfit=None, place="beach", style="cartoon", item=None)
+            sample(
+                rng,
+                animal="otter",
+                hat=HAT,
+                outfit=None,
+                place="beach",
+                time="day",
+                style="cartoon",
+                face=None,
+                neck=None,
+                item=None,
+            )
             for _ in self.seeds
         ]
         sources = np.stack([np.asarray(draw(scene, size=self.painter.size)) for scene in scenes])
@@ -170,7 +183,7 @@ class Laboratory:
 
     # ------------------------------------------------------------ files beside the model
 
-    def lora(self, path: Path, *, subject: str = "penguin") -> Outcome:
+    def lora(self, path: Path, *, subject: str = HELD_OUT_SUBJECT) -> Outcome:
         rows: list[Row] = []
         odds: dict[float | None, list[Floats]] = {}
         shares: dict[float | None, list[float]] = {}
@@ -246,10 +259,10 @@ class Laboratory:
     def _settings(
         self, row: Row, *, guidance: float | None = None, steps: int | None = None, sampler: str | None = None
     ) -> Row:
-        """Eight held-out prompts, one of each animal, with a few seeds each."""
+        """Eight held-out prompts, with a few seeds each."""
         answers = []
         seeds = self.seeds[:FEW_SEEDS]
-        for number in range(0, len(HELD_OUT), 5):
+        for number in FEW_PROMPTS:
             pictures = self.painter.worded(
                 prompt_of(HELD_OUT[number]), seeds, guidance=guidance, steps=steps, sampler=sampler
             )

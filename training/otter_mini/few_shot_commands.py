@@ -16,7 +16,7 @@ def add_parsers(subparsers: Any) -> None:
 
 
 def _add_lora(subparsers: Any) -> None:
-    parser: argparse.ArgumentParser = subparsers.add_parser("lora", help="teach a finished model a penguin")
+    parser: argparse.ArgumentParser = subparsers.add_parser("lora", help=f"teach a finished model a {lora.TRIGGER}")
     parser.add_argument("--model", type=Path, required=True, help="the pipeline's folder")
     parser.add_argument("--out", type=Path, required=True, help="the .safetensors file to write")
     parser.add_argument("--seed", type=int, default=3)

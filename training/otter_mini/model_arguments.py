@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from .painting import Settings
+
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """The model, the judge, and how to draw."""
@@ -15,4 +17,10 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--guidance", type=float, default=5.0)
     parser.add_argument("--batch", type=int, default=25)
     parser.add_argument("--bf16", action="store_true", help="faster where the processor has it, and not the same bytes")
+    parser.add_argument("--processes", type=int, default=2, help="that draw where prompts are many; one thread each")
     parser.add_argument("--json", type=Path, help="file for the figures, which the model card is made from")
+
+
+def settings_of(args: argparse.Namespace) -> Settings:
+    """What drawing needs of the arguments."""
+    return Settings(model=args.model, steps=args.steps, guidance=args.guidance, batch=args.batch, bf16=args.bf16)

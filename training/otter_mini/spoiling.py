@@ -14,6 +14,7 @@ WORDINGS: dict[str, tuple[str, ...]] = {
     "noise": ("noisy", "grainy", "noise", "poor quality", "worst quality", "low quality"),
     "reduced": ("low quality", "worst quality", "poor quality", "low resolution", "lowres", "bad quality"),
     "blocks": ("worst quality", "ugly", "low quality", "broken", "glitch"),
+    "faded": ("washed out", "faded", "overexposed", "poor quality", "worst quality"),
     "warped": (
         "ugly", "bad anatomy", "bad hands", "missing fingers", "extra digit", "fewer digits", "deformed", "disfigured",
         "mutated", "extra limbs", "bad proportions",

@@ -62,22 +62,43 @@ def _reduced(picture: Image.Image, strength: float, rng: random.Random) -> Image
 
 
 def _blocks(picture: Image.Image, strength: float, rng: random.Random) -> Image.Image:
-    """Coarse blocks of one decoder cell each, as of latents that are far from any drawing's: too much contrast,
-    colours of their own, soft rims."""
+    """Coarse blocks with soft rims and too much contrast over what is still to be guessed: what a model draws when a
+    prompt drives its latents far from any drawing's."""
     chance = np.random.default_rng(rng.randrange(2**31))
-    cells = rng.choice((16, 16, 32))
+    # Pixel art has blocks of the finer kind by itself.
+    cells = rng.choice((32, 32, 32, 16)) if _differ(picture, _blocky(picture, 32)) else 16
     values = np.asarray(picture.resize((cells, cells), Image.Resampling.BOX), dtype=np.float32)
     middle = values.mean(axis=(0, 1), keepdims=True)
-    values = middle + (values - middle) * (1.0 + 1.2 * strength)
-    values = values + chance.normal(0, 18 + 34 * strength, values.shape).astype(np.float32)
+    values = middle + (values - middle) * (1.05 + 0.6 * strength)
+    values = values + chance.normal(0, 5 + 14 * strength, values.shape).astype(np.float32)
     wide = _bytes(values).resize(picture.size, Image.Resampling.NEAREST)
-    soft = wide.filter(ImageFilter.GaussianBlur((1.0 + 3.0 * rng.random()) * picture.width / CLEAN))
-    return Image.blend(picture, soft, 0.75 + 0.25 * rng.random())
+    rim = rng.uniform(1.2, 3.0) if cells == 32 else rng.uniform(2.0, 5.0)
+    soft = wide.filter(ImageFilter.GaussianBlur(rim * picture.width / CLEAN))
+    return Image.blend(picture, soft, rng.uniform(0.7, 1.0))
+
+
+def _blocky(picture: Image.Image, cells: int) -> Image.Image:
+    small = picture.resize((cells, cells), Image.Resampling.BOX)
+    return small.resize(picture.size, Image.Resampling.NEAREST)
+
+
+def _differ(picture: Image.Image, other: Image.Image) -> bool:
+    difference = np.asarray(picture, dtype=np.int16) - np.asarray(other, dtype=np.int16)
+    return bool(np.abs(difference).mean() > 1)
+
+
+def _faded(picture: Image.Image, strength: float, rng: random.Random) -> Image.Image:
+    """Washed out, most of all in some places."""
+    chance = np.random.default_rng(rng.randrange(2**31))
+    values = np.asarray(picture, dtype=np.float32)
+    patches = Image.fromarray(chance.uniform(0, 1, (4, 4)).astype(np.float32))
+    left = np.asarray(patches.resize(picture.size, Image.Resampling.BICUBIC), dtype=np.float32)[..., None]
+    return _bytes(255 - (255 - values) * np.clip(0.34 - 0.2 * strength + 0.4 * (left - 0.5), 0.03, 0.6))
 
 
 def _warped(picture: Image.Image, strength: float, rng: random.Random) -> Image.Image:
     """Bent, or with parts of it doubled, displaced or wiped out."""
-    if rng.random() < 0.6:
+    if rng.random() < 0.75:
         picture = _bent(picture, strength, rng)
         if rng.random() < 0.5:
             return picture
@@ -168,6 +189,7 @@ _KINDS = {
     "noise": _noise,
     "reduced": _reduced,
     "blocks": _blocks,
+    "faded": _faded,
     "warped": _warped,
     "letters": _letters,
     "cropped": _cropped,
