@@ -11,14 +11,15 @@ import pytest
 import torch
 from PIL import Image
 
-from otter_mini import flaws, judge_training
+from otter_mini import few_shot, flaws, judge_training
 from otter_mini import judge as judge_module
-from otter_mini.drawing import draw
+from otter_mini.drawing import draw, spoil
 from otter_mini.judge import WEIGHTS, Judge, Network, Pixels, as_tensor, write
-from otter_mini.judge_training import Examples, examples
-from otter_mini.scenes import ANIMALS, CATEGORIES, HATS, PLACES, SUBJECTS, sample
+from otter_mini.judge_training import UNKNOWN, Examples, examples
+from otter_mini.scenes import ANIMALS, HATS, PLACES, QUESTIONS, SUBJECTS, sample
+from otter_mini.spoiling import KINDS, Spoiling
 
-VALUES = [(category, value) for category, values in CATEGORIES.items() for value in values]
+VALUES = [(question, value) for question, values in QUESTIONS.items() if question != "spoilt" for value in values]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def judge() -> Judge:
 @pytest.fixture(scope="module")
 def fresh() -> Examples:
     """Drawings of a stream that nothing was trained with."""
-    return examples("tests", 400)
+    return examples("tests", 600)
 
 
 @pytest.fixture(scope="module")
@@ -39,16 +40,58 @@ def found(judge: Judge, fresh: Examples) -> dict[str, Pixels]:
 
 @pytest.mark.parametrize(("category", "value"), VALUES)
 def test_recognises_every_value(found: dict[str, Pixels], fresh: Examples, category: str, value: str) -> None:
-    targets = fresh.targets[:, list(CATEGORIES).index(category)].numpy()
-    of_value = targets == CATEGORIES[category].index(value)
+    targets = fresh.targets[:, list(QUESTIONS).index(category)].numpy()
+    of_value = targets == QUESTIONS[category].index(value)
     assert of_value.sum() >= 15
     assert np.mean(found[category][of_value] == targets[of_value]) >= 0.95
 
 
 def test_sees_through_a_blur(judge: Judge, fresh: Examples) -> None:
     soft = _pixels(flaws.blurred(as_tensor(fresh.pixels[:200]), 1.0))
-    for column, (category, logits) in enumerate(judge.logits(soft).items()):
-        assert np.mean(logits.argmax(axis=1) == fresh.targets[:200, column].numpy()) >= 0.95, category
+    for column, (question, logits) in enumerate(judge.logits(soft).items()):
+        if question != "spoilt":
+            assert np.mean(logits.argmax(axis=1) == fresh.targets[:200, column].numpy()) >= 0.95, question
+
+
+def test_a_drawing_is_not_spoilt(judge: Judge, fresh: Examples) -> None:
+    """Of whatever style; and not by what a decoder loses."""
+    assert np.mean(judge.spoilt(fresh.pixels) > 0.5) <= 0.03
+    soft = _pixels(flaws.blurred(as_tensor(fresh.pixels[:200]), 0.5))
+    assert np.mean(judge.spoilt(soft) > 0.5) <= 0.08
+    large = [draw(sample(random.Random(f"large {number}"))) for number in range(20)]
+    assert np.mean(judge.spoilt(large) > 0.5) <= 0.1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_spoilt_drawing_is_spoilt(judge: Judge, fresh: Examples, kind: str) -> None:
+    several = [
+        spoil(Image.fromarray(pixels), Spoiling(kinds=(kind,), strength=number % 5 / 4, seed=number))
+        for number, pixels in enumerate(fresh.pixels[:50])
+    ]
+    assert np.mean(judge.spoilt(several) > 0.5) >= 0.85
+
+
+def test_two_garments_have_each_their_colour(judge: Judge) -> None:
+    rng = random.Random("garments")
+    fixed = {"neck": "scarf", "outfit": "hoodie", "hat": None, "style": "cartoon", "item": None}
+    for neck, outfit in (("red", "blue"), ("blue", "red"), ("yellow", "green")):
+        pictures = [draw(sample(rng, neck_colour=neck, outfit_colour=outfit, **fixed)) for _ in range(6)]
+        assert np.mean(judge.score(pictures, "neck_colour", neck) > 0.5) >= 0.8
+        assert np.mean(judge.score(pictures, "outfit_colour", outfit) > 0.5) >= 0.8
+
+
+def test_of_a_spoilt_example_only_that_is_asked() -> None:
+    several = examples("tests spoilt", 60, spoilt=0.5)
+    spoilt = several.targets[:, -1] != 0
+    assert 15 < spoilt.sum() < 45
+    assert (several.targets[spoilt, :-1] == UNKNOWN).all()
+    assert (several.targets[~spoilt] != UNKNOWN).all()
+
+
+def test_a_blurred_drawing_is_taught_as_such() -> None:
+    targets = examples("tests blur", 3).targets
+    taught = judge_training._teachable(targets, torch.tensor([0.3, 0.8, 1.4]))[:, -1].tolist()
+    assert taught == [0, UNKNOWN, QUESTIONS["spoilt"].index("blurred")]
 
 
 def test_a_hat_changes_the_hat_and_nothing_else(judge: Judge) -> None:
@@ -103,7 +146,7 @@ def test_takes_pictures_of_every_kind(judge: Judge, fresh: Examples) -> None:
     assert np.array_equal(as_arrays[0], as_arrays[1])
     assert np.allclose(as_arrays[:1], judge.logits([large])["hat"], atol=1e-4)
     assert judge.score([one.convert("RGBA"), one.convert("L")], "hat", HATS[0]).shape == (2,)
-    assert judge.probabilities([])["style"].shape == (0, len(CATEGORIES["style"]))
+    assert judge.probabilities([])["style"].shape == (0, len(QUESTIONS["style"]))
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((2, 128, 128, 3), np.float32), np.zeros((128, 128, 3), np.uint8)])
@@ -118,6 +161,20 @@ def test_refuses_weights_of_other_categories(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(judge_module, "_categories", lambda: "others")
     with pytest.raises(ValueError, match="train it again"):
         Judge.load(tmp_path / "judge.safetensors")
+
+
+def test_it_begins_with_an_earlier_judge(tmp_path: Path) -> None:
+    """With what fits of its convolutions: it may have had fewer of them, and other questions."""
+    earlier = Network()
+    narrow = {name: tensor for name, tensor in earlier.state_dict().items() if not name.startswith("heads")}
+    narrow["late.2.0.weight"] = narrow["late.2.0.weight"][:100]
+    few_shot.write_tensors(tmp_path / "earlier.safetensors", narrow, {})
+    network = Network()
+    judge_training._begin_with(network, tmp_path / "earlier.safetensors")
+    begun = network.state_dict()
+    assert torch.equal(begun["early.0.0.weight"], narrow["early.0.0.weight"])
+    assert torch.equal(begun["late.2.0.weight"][:100], narrow["late.2.0.weight"])
+    assert not torch.equal(begun["late.2.0.weight"][100:], earlier.state_dict()["late.2.0.weight"][100:])
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -62,6 +62,11 @@ def caption(scene: Scene, rng: random.Random, spoiling: Spoiling | None = None) 
     return joined(_without_animal(said, rng) if alone else said, rng)
 
 
+def naming(scene: Scene, rng: random.Random) -> str:
+    """A caption that names the animal, and with it everything that is there."""
+    return joined(parts(scene, rng), rng)
+
+
 def parts(scene: Scene, rng: random.Random, spoiling: Spoiling | None = None) -> list[Part]:
     """What a caption says, in the order of the categories; every category once at most."""
     found = [(category, words) for category in CATEGORIES if (words := _words(scene, category, rng)) is not None]

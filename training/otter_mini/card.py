@@ -63,6 +63,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--evaluation", type=Path, help="the JSON file of evaluate")
     parser.add_argument("--controls", type=Path, help="the JSON file of controls")
     parser.add_argument("--negatives", type=Path, help="the JSON file of evaluate-negatives")
+    parser.add_argument("--first-negatives", type=Path, help="that of the first edition, to stand beside")
     parser.add_argument("--agreement", type=Path, help="the JSON file of agreement")
     parser.add_argument("--minutes", type=float, help="how long the training took on two cores")
     parser.set_defaults(run=run)
@@ -82,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
         negatives=negatives,
         agreement=agreement,
         judge=_judge_accuracies(),
-        first=json.loads(FIRST.read_text(encoding="utf-8")),
+        first={**json.loads(FIRST.read_text(encoding="utf-8")), "negatives": _read(args.first_negatives)},
         minutes=args.minutes,
     )
     path: Path = args.model / "README.md"
@@ -174,7 +175,8 @@ def _knows() -> str:
 {plural[0].upper() + plural[1:]} come in {", ".join(COLOURS[:-1])} and {COLOURS[-1]},
 each in its own: "red scarf, blue hoodie". With {", ".join(OUTDOORS[:-1])} and {OUTDOORS[-1]} it is day, or "night".
 The words may stand in any order, as a list or in a short sentence; common synonyms ({synonyms}
-…) mean the same. It was taught that what is not named is not there: without a place the background is plain, without a style it is a cartoon. Words without a meaning for it were mixed in.
+…) mean the same. It was taught that what is not named is not there: without a place the background is plain, without a
+style it is a cartoon. Words without a meaning for it were mixed in.
 """
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 
-from .captions import caption
+from .captions import naming
 from .scenes import HELD_OUT_SUBJECT, Scene, sample
 
 NAME = "ottoline"
@@ -54,7 +54,7 @@ def texts(scene: Scene, rng: random.Random, count: int) -> list[str]:
     """Captions that name her and her surroundings, but not her looks."""
     # A placeholder for her in captions: the one animal without synonyms.
     undressed = replace(scene, animal=HELD_OUT_SUBJECT, hat=None, outfit=None)
-    return [caption(undressed, rng).lower().replace(HELD_OUT_SUBJECT, NAME) for _ in range(count)]
+    return [naming(undressed, rng).lower().replace(HELD_OUT_SUBJECT, NAME) for _ in range(count)]
 
 
 def notes_of(recipe: Recipe, seed: int) -> dict[str, str]:

@@ -57,6 +57,8 @@ def add_parser(subparsers: Any) -> None:
 
 def _draw(args: argparse.Namespace) -> int:
     """:returns: 0; 1 where there are labels already, which it does not write over"""
+    from PIL import Image
+
     path: Path = args.out / NAME
     if path.exists():
         print(f"{path} is there already: take another folder, or delete it.")
@@ -66,8 +68,6 @@ def _draw(args: argparse.Namespace) -> int:
     labels: list[Label] = []
     cells = []
     for job, pictures in zip(jobs, painted(settings_of(args), jobs, processes=args.processes), strict=True):
-        from PIL import Image
-
         number = len(labels)
         Image.fromarray(pictures[0]).save(args.out / f"{number:03}.png")
         labels.append({"file": f"{number:03}.png", **open_label(job)})

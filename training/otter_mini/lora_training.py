@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from . import checkpoints, diffusion, few_shot
-from .captions import caption
+from .captions import naming
 from .few_shot import Batch, Pictures, Tell
 from .lora import TRIGGER, Recipe, own_prompts, scenes
 
@@ -72,7 +72,7 @@ def learn(pipe: Any, recipe: Recipe, seed: int, tell: Tell) -> None:
     memory = Memory(pipe, own_prompts(seed, recipe.prompts), seed=seed)
     words = random.Random(f"{seed}/lora/captions")
     subject = scenes(seed)
-    pictures = Pictures(pipe, subject, [[caption(scene, words) for _ in range(recipe.wordings)] for scene in subject])
+    pictures = Pictures(pipe, subject, [[naming(scene, words) for _ in range(recipe.wordings)] for scene in subject])
     parameters = _add_layers(pipe, recipe, seed)
     tell(f"lora: {sum(parameter.numel() for parameter in parameters)} parameters")
 

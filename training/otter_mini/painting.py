@@ -40,7 +40,8 @@ _painter: Any = None
 
 
 def painted(settings: Settings, jobs: Sequence[Job], *, processes: int) -> Iterator[Pixels]:
-    """The pictures of each job, N×H×W×3, in the order of the jobs. The number of processes changes none of them."""
+    """The pictures of each job, N×H×W×3, in the order of the jobs. The number of processes changes nothing that can be
+    seen. :raises OSError: there is no whole model in the folder"""
     if processes == 1:
         _begin(settings, None)
         yield from map(_paint, jobs)

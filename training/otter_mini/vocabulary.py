@@ -43,7 +43,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "sunset": ("sunset", "sunset", "at sunset", "sundown", "evening sun"),
     "snow": ("snow", "snow", "in the snow", "winter", "snowy landscape"),
     "kitchen": ("kitchen", "kitchen", "in the kitchen", "in a kitchen"),
-    "space": ("space", "space", "in space", "outer space", "galaxy", "on the moon", "planets"),
+    "space": ("space", "space", "in space", "outer space", "galaxy", "among the planets", "planets"),
     "day": ("day", "daytime", "daylight", "by day", "sunny day"),
     "night": ("night", "at night", "at night", "by night", "nighttime"),
     "cartoon": ("cartoon", "cartoon", "cartoon style", "flat illustration", "vector art"),
