@@ -135,5 +135,5 @@ def test_the_text_names_what_is_weak() -> None:
     report: dict[str, Any] = summary(answers)
     text = "\n".join(lines(report))
     assert prompt_of(first) in text
-    assert f"{first.animal} 50 % (panda 20)" in text
+    assert f"{first.animal} 55 % (panda 20)" in text
     assert "NOT every category reaches 95 %." in text
