@@ -23,12 +23,12 @@ def kitchen(pen: Pen, rng: random.Random) -> None:
     pen.box(84, 73, 134, 78, (250, 246, 238))
     pen.box(95, 84, 124, 106, (60, 62, 72))
     pen.box(99, 89, 120, 101, (250, 178, 82), line=False)
-    x = 109 + rng.uniform(-2, 2)
-    pen.box(x - 11, 60, x + 11, 73, (206, 62, 58))
-    pen.box(x - 13, 57, x + 13, 61, (236, 110, 96))
-    pen.ellipse(x, 55.5, 2.4, 2, (60, 50, 52), line=False)
+    pot = 109 + rng.uniform(-2, 2)
+    pen.box(pot - 11, 60, pot + 11, 73, (206, 62, 58))
+    pen.box(pot - 13, 57, pot + 13, 61, (236, 110, 96))
+    pen.ellipse(pot, 55.5, 2.4, 2, (60, 50, 52), line=False)
     for dx in (-5, 4):
-        pen.stroke([(x + dx, 51), (x + dx + 2, 46), (x + dx - 1, 41), (x + dx + 1, 36)], (255, 255, 255), 1.8)
+        pen.stroke([(pot + dx, 51), (pot + dx + 2, 46), (pot + dx - 1, 41), (pot + dx + 1, 36)], (255, 255, 255), 1.8)
     _fridge(pen, 1 + rng.uniform(-2, 1))
 
 
