@@ -20,7 +20,7 @@ PYTHON = sys.executable  # tests change it
 TESTS = Path(__file__).resolve().parents[1]
 PROGRAM = str(TESTS.parent / "worker")
 DOUBLE = str(TESTS / "worker" / "support" / "child_double.py")
-GPU_COMMANDS = ("serve", "doctor")
+GPU_COMMANDS = (["serve"], ["doctor"])
 """Those of ``otterbot-worker`` that start a GPU process."""
 ROOM = 4096
 SUBREAPER = 36  # of prctl
@@ -34,9 +34,11 @@ class Client:
         self._connection, self._read, self._paths = connection, read, set(paths)
         self._turn = threading.Lock()
 
-    def can_be(self, environment: Mapping[str, str]) -> bool:
-        """Whether a fork is what a new process with this environment would be."""
-        return set(server.python_path(environment)) <= self._paths and server.read_at_import(environment) == self._read
+    def can_be(self, start: Start) -> bool:
+        """Whether a fork is what that process would be."""
+        known = set(server.python_path(start.environment)) <= self._paths
+        read = server.read_at_import(self._read, start.main)
+        return known and server.read_at_import(start.environment, start.main) == read
 
     def fork(self, files: Mapping[int, int], **request: Any) -> int:
         """The id of a new child of this process. ``files``: the number that an open file gets there, and the file."""
@@ -123,21 +125,25 @@ class Start:
         self.usual = bool(given[2]) and list(given[16:22]) == [-1, None, None, None, -1, None]
 
     @property
+    def main(self) -> str:
+        """Its main module, or file."""
+        words = [*self.command, "", ""]
+        return words[2] if words[1] == "-m" else words[1]
+
+    @property
     def kind(self) -> str | None:
         """Which server can be that process."""
         if self.command[0] != PYTHON:
             return None
-        if self.command[1] == "-m" and self.command[2] in server.DRAWS:
+        if self.main in server.DRAWS:
             return "draws"
-        if self.command[1] == DOUBLE or (self.command[1] == "-m" and self.command[2] in server.READS):
-            return "reads"
-        return None
+        return "reads" if self.main in (*server.READS, DOUBLE) else None
 
     @property
     def anew(self) -> bool:
         """Whether it will start a GPU process itself."""
-        words = self.command
-        return words[0] == PYTHON and words[1:3] == ["-m", "otterbot_worker.cli"] and words[3] in GPU_COMMANDS
+        is_ours = self.command[0] == PYTHON and self.main == "otterbot_worker.cli"
+        return is_ours and self.command[3:4] in GPU_COMMANDS
 
 
 REAL: Any = subprocess._fork_exec  # type: ignore[attr-defined]
@@ -152,7 +158,7 @@ def stand_in(client_of: Callable[[str], Client | None], *, anew: bool = False) -
         new = anew and start.anew
         kind = "draws" if new else start.kind
         client = client_of(kind) if start.usual and kind is not None else None
-        if client is None or not (new or client.can_be(start.environment)):
+        if client is None or not (new or client.can_be(start)):
             return int(REAL(*given))
         return client.fork(
             start.files,

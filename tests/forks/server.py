@@ -54,20 +54,11 @@ IMPORTS = {
 }
 MAINS = {"draws": DRAWS, "reads": READS}
 """The modules that forks run as their main module, and therefore import themselves."""
-READ_AT_IMPORT = (
-    "CUDA_",
-    "DIFFUSERS_",
-    "HF_",
-    "LANG",
-    "LC_",
-    "LD_",
-    "MKL_",
-    "OMP_",
-    "PYTORCH_",
-    "TORCH",
-    "TRANSFORMERS_",
-)
-"""Beginnings of names of environment variables."""
+SYSTEM = ("LANG", "LC_", "LD_")
+TORCH = (*SYSTEM, "CUDA_", "MKL_", "OMP_NUM_THREADS", "PYTORCH_", "TORCH")
+LIBRARIES = (*TORCH, "DIFFUSERS_", "HF_", "OMP_", "TRANSFORMERS_")
+READ_AT_IMPORT = {"otterbot_worker.images.child": LIBRARIES, "otterbot_worker.doctor.card": TORCH}
+"""By main modules: beginnings of the environment variables that what they import reads then. For others: `SYSTEM`."""
 READ_LATER = ("HF_ENDPOINT", "HF_HOME", "HF_HUB_CACHE", "HF_TOKEN")
 """But the libraries are offline in a GPU process, and it reads these itself, when it needs them."""
 
@@ -103,10 +94,11 @@ def python_path(environment: Mapping[str, str]) -> list[str]:
     return list(filter(None, environment.get("PYTHONPATH", "").split(os.pathsep)))
 
 
-def read_at_import(environment: Mapping[str, str]) -> dict[str, str]:
-    """Of an environment, what libraries read when they are imported."""
+def read_at_import(environment: Mapping[str, str], main: str = "otterbot_worker.images.child") -> dict[str, str]:
+    """Of an environment, what is read when all is imported that a main module imports."""
+    beginnings = READ_AT_IMPORT.get(main, SYSTEM)
     return {
-        name: value for name, value in environment.items() if name.startswith(READ_AT_IMPORT) and name not in READ_LATER
+        name: value for name, value in environment.items() if name.startswith(beginnings) and name not in READ_LATER
     }
 
 

@@ -85,10 +85,18 @@ def test_its_end_is_told_to_who_started_it(asked: list[dict[str, Any]]) -> None:
     assert len(asked) == 1
 
 
-@pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "HF_HUB_OFFLINE", "PYTHONPATH", "LD_PRELOAD"])
-def test_where_libraries_would_read_something_else_it_is_a_new_process(asked: list[dict[str, Any]], name: str) -> None:
-    with reader(**{name: {"OMP_NUM_THREADS": "7", "HF_HUB_OFFLINE": "0", "LD_PRELOAD": ""}.get(name, f"{WORKER}:/x")}):
+@pytest.mark.parametrize(("name", "value"), [("PYTHONPATH", f"{WORKER}:/x"), ("LD_PRELOAD", ""), ("LC_ALL", "C")])
+def test_where_it_would_find_something_else_it_is_a_new_process(
+    asked: list[dict[str, Any]], name: str, value: str
+) -> None:
+    with reader(**{name: value}):
         assert asked == []
+
+
+def test_what_counts_depends_on_what_is_imported() -> None:
+    environment = {"HOME": "/", "LANG": "C", "OMP_NUM_THREADS": "7", "HF_HUB_OFFLINE": "1", "HF_HOME": "/x"}
+    read = [sorted(server.read_at_import(environment, main)) for main in (*server.DRAWS, HEADERS)]
+    assert read == [["HF_HUB_OFFLINE", "LANG", "OMP_NUM_THREADS"], ["LANG", "OMP_NUM_THREADS"], ["LANG"]]
 
 
 async def test_it_draws_the_same_bytes(
