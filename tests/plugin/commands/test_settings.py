@@ -49,7 +49,7 @@ async def test_they_fit_a_phone_with_whose_each_is(rig: Rig) -> None:
     own, operators, models, others, more = said.split("\n\n- ", 1)[1].split("\n\n")
     assert own.splitlines()[1:] == [
         "- `steps`: 20",
-        "- `negative`: blurry, text, words",
+        r"- `negative`: blurry\, text\, words",
         "- `count_max`: 3",
         "- `safe`: on",
     ]
