@@ -58,6 +58,7 @@ class Parts:
     config: Config
     store: Store
     sheets: SheetRows
+    images: ImageRows
     views: Views
     hub: Hub
     dispatcher: Dispatcher
@@ -168,6 +169,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
         config=config,
         store=store,
         sheets=SheetRows(database),
+        images=ImageRows(database),
         views=views,
         hub=hub,
         dispatcher=dispatcher,
@@ -184,7 +186,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
         background=background,
         default=chosen,
     )
-    await _start(parts, ImageRows(database))
+    await _start(parts)
     stack.push_async_callback(background.stop)
     stack.push_async_callback(dispatcher.stop)
     stack.callback(library.close)
@@ -192,7 +194,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
     return parts
 
 
-async def _start(parts: Parts, image_rows: ImageRows) -> None:
+async def _start(parts: Parts) -> None:
     """Clean up what the last worker left, then start the loops."""
     config, dispatcher, background = parts.config, parts.dispatcher, parts.background
     await parts.archive.clear_scratch()
@@ -205,7 +207,7 @@ async def _start(parts: Parts, image_rows: ImageRows) -> None:
     sheets = SheetRunner(parts.store, parts.sheets, parts.archive, parts.hub)
     background.start(sheets.run(parts.hub.changed), "contact sheets")
     background.start(
-        keep_house(config, parts.store, parts.archive, parts.inputs, image_rows, parts.sheets), "housekeeping"
+        keep_house(config, parts.store, parts.archive, parts.inputs, parts.images, parts.sheets), "housekeeping"
     )
 
 
