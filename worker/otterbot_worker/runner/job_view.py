@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 from ..queue.model import Row, StoredJob, derived_state
@@ -18,7 +18,7 @@ LINE_SECONDS = 0.25
 """Maximum age of the cached line of a long queue; a short queue is read each time."""
 LONG_QUEUE = 200
 PORTION = 50
-"""Jobs built before yielding to the event loop."""
+"""Jobs looked up and built before yielding to the event loop."""
 
 
 @dataclass(kw_only=True)
@@ -76,18 +76,20 @@ class Views:
 
     async def jobs(self, jobs: Sequence[StoredJob], *, owner: str | None = None) -> list[Job]:
         """``owner``: the owner of all jobs, if it is one: then only its places are computed."""
-        if not jobs:
-            return []
-        rows = await self._store.rows(job.id for job in jobs)
-        queued = any(row.state is State.QUEUED for job in jobs for row in rows[job.id])
-        positions = await self._store.positions(jobs[0].client, owner) if queued else {}
-        line = await self._current_line() if queued else None
-        built = []
-        for number, job in enumerate(jobs, start=1):
-            built.append(self._build(job, rows[job.id], positions.get(job.id), line))
-            if number % PORTION == 0:
-                await asyncio.sleep(0)
-        return built
+        return [job async for job in self.each(jobs, owner=owner)]
+
+    async def each(self, jobs: Sequence[StoredJob], *, owner: str | None = None) -> AsyncIterator[Job]:
+        """As `jobs`, one after the other, without holding all of them."""
+        line, positions = None, dict[str, tuple[int, int]]()
+        for start in range(0, len(jobs), PORTION):
+            portion = jobs[start : start + PORTION]
+            rows = await self._store.rows(job.id for job in portion)
+            if line is None and any(row.state is State.QUEUED for job in portion for row in rows[job.id]):
+                positions = await self._store.positions(jobs[0].client, owner)
+                line = await self._current_line()
+            for job in portion:
+                yield self._build(job, rows[job.id], positions.get(job.id), line)
+            await asyncio.sleep(0)
 
     async def preview(self, job_id: str, idx: int) -> bytes | None:
         """The latest preview of a running picture, a JPEG."""
