@@ -55,7 +55,7 @@ class Client:
 
 
 class Servers:
-    """The servers of this process, each started when the first fork is asked of it."""
+    """The servers of this process. The first who asks for one waits until it is ready: some ten seconds."""
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
@@ -80,6 +80,8 @@ class Servers:
                 stdout=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
         self._processes.append(process)
+        if ours.recv(32) != server.READY:
+            raise RuntimeError(f"no server of forks could be started: exit code {process.wait()}")
         return Client(ours, server.read_at_import(environment), paths)
 
     def close(self) -> None:

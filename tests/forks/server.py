@@ -1,7 +1,7 @@
 """The process that forks: ``python server.py FD KIND ROOM``.
 
-It imports what processes of its kind need, and answers each request on the socket ``FD`` with the id of a fork. A
-request is one packet: JSON, and the open files of the new process.
+It imports what processes of its kind need, says on the socket ``FD`` that it is ready, and answers each request there
+with the id of a fork. A request is one packet: JSON, and the open files of the new process.
 
 ==============  ====================================================================================================
 ``arguments``   the command line, beginning with the interpreter
@@ -36,6 +36,7 @@ from typing import Any
 
 PACKET = 256 * 1024
 FILES = 64
+READY = b"ready"
 ADOPTED_S = 30.0
 SERVER = "OTTER_TESTS_SERVER"
 """The environment variable of a new interpreter that tells it of its own server: the number of the socket to it,
@@ -71,6 +72,7 @@ def main() -> None:
     given, read = python_path(os.environ), read_at_import(os.environ)
     path = [place for place in sys.path[1:] if place not in given]
     preload(kind)
+    connection.send(READY)
     while True:
         request = serve(connection)
         settle(request)
