@@ -149,6 +149,17 @@ async def test_what_the_cards_are_is_told(tmp_path: Path) -> None:
         assert (second["name"], second["gpu"]["state"], second["paused"]) == ("cpu-2", "stopped", True)
 
 
+async def test_two_cards_are_through_in_half_the_time(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path, gpu=TWO)) as here:
+        await here.api.done((await here.api.submit(image(steps=4)))["id"])
+        await here.api.call("POST", "/v1/pause")
+        job = await here.api.submit(image("key-00002", steps=40, count=8))
+        both = (await here.api.job(job["id"]))["eta_s"]
+        await here.api.call("POST", "/v1/pause", {"lane": "cpu-2"})
+        one = (await here.api.job(job["id"]))["eta_s"]
+        assert both == pytest.approx(one / 2, rel=0.2, abs=0.2)
+
+
 def test_which_cards_there_are(tmp_path: Path) -> None:
     def named(**gpu: object) -> dict[str, str]:
         return build.devices(settings(tmp_path, gpu={"device": "auto", **gpu}))

@@ -163,7 +163,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
     turns = TurnRunner(shared, backend=backend, inputs=input_files)
     dispatcher = build.dispatcher(config, shared, cards, archive, turns, descriptions, prompts)
     holder.append(dispatcher)
-    views = Views(store, live, speeds)
+    views = Views(store, live, speeds, lambda: dispatcher.cards_at_work)
     stack.push_async_callback(views.close)
     parts = Parts(
         config=config,

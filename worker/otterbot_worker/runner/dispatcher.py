@@ -95,6 +95,11 @@ class Dispatcher:
         return [*self._cards, self._beside]
 
     @property
+    def cards_at_work(self) -> int:
+        """Cards that neither rest nor are paused."""
+        return sum(not lane.rests for lane in self._cards)
+
+    @property
     def pause_state(self) -> Pause:
         return self._pausing.state
 
