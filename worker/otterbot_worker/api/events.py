@@ -33,6 +33,8 @@ Key = tuple[str, str, int]
 @dataclass(eq=False, kw_only=True)
 class Subscriber:
     client: str
+    token: str = ""
+    """``Client.id`` of the token by which it was opened; empty: it needs none."""
     waiting: dict[Key, BaseModel | None] = field(default_factory=dict)
     """In order of arrival; ``None`` stands for a job, which is looked up when its turn comes."""
     restart: bool = True
@@ -47,6 +49,10 @@ class Subscriber:
             self.restart = True
         else:
             self.waiting[key] = event
+        self.wake.set()
+
+    def close(self) -> None:
+        self.closed = True
         self.wake.set()
 
 
@@ -98,8 +104,8 @@ class Hub:
         return len(self._of(client))
 
     @contextmanager
-    def subscribe(self, client: str) -> Iterator[Subscriber]:
-        subscriber = Subscriber(client=client)
+    def subscribe(self, client: str, *, token: str = "") -> Iterator[Subscriber]:
+        subscriber = Subscriber(client=client, token=token)
         self._subscribers.add(subscriber)
         try:
             yield subscriber
@@ -109,8 +115,13 @@ class Hub:
     def close(self) -> None:
         """Ends every stream."""
         for subscriber in self._subscribers:
-            subscriber.closed = True
-            subscriber.wake.set()
+            subscriber.close()
+
+    def close_unknown(self, knows: Callable[[str], bool]) -> None:
+        """Ends the streams whose token opens nothing any more."""
+        for subscriber in self._subscribers:
+            if subscriber.token and not knows(subscriber.token):
+                subscriber.close()
 
     async def watch_places(self, views: Views) -> None:
         """Tells clients about queued jobs whose place has changed, without being asked; runs for ever."""

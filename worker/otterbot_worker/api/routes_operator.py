@@ -9,12 +9,14 @@ from aiohttp import web
 
 from ..schemas.jobs import Pause
 from ..schemas.requests import PauseRequest
+from .auth import refuse_programs
 from .operations import Operation, reply
 from .parts import PARTS
 from .problems import body
 
 
 async def pause(request: web.Request) -> web.Response:
+    refuse_programs(request)
     asked = PauseRequest()
     if request.can_read_body:
         asked = await body(request, PauseRequest.model_validate_json)
@@ -23,6 +25,7 @@ async def pause(request: web.Request) -> web.Response:
 
 
 async def resume(request: web.Request) -> web.Response:
+    refuse_programs(request)
     return reply(await request.app[PARTS].dispatcher.resume())
 
 
@@ -60,13 +63,20 @@ OPERATIONS = (
         method="POST",
         path="/v1/pause",
         handler=pause,
-        summary="Free the card; queued work waits.",
+        summary="Free the card; queued work waits. Not for programs.",
         body=PauseRequest,
         body_needed=False,
         answers={200: Pause},
-        problems=(413, 415, 422),
+        problems=(403, 413, 415, 422),
     ),
-    Operation(method="POST", path="/v1/resume", handler=resume, summary="Go on.", answers={200: Pause}),
+    Operation(
+        method="POST",
+        path="/v1/resume",
+        handler=resume,
+        summary="Go on. Not for programs.",
+        answers={200: Pause},
+        problems=(403,),
+    ),
     Operation(
         method="GET",
         path="/healthz",

@@ -31,9 +31,9 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Literal, TypeVar
 
-from .. import privacy, space
+from .. import durable, privacy, space
 from ..schemas.records import Record, Used
-from . import durable, films, metadata, names, pictures, retention, sheets
+from . import films, free_names, metadata, names, pictures, retention, sheets
 from .stored import Stored, stored
 
 log = logging.getLogger(__name__)
@@ -178,7 +178,7 @@ class Archive:
         new_folder = not folder.exists()
         folder.mkdir(mode=0o700, exist_ok=True)
         stem = names.stem(theme, _asked_for(record.used), when)
-        target, temporary = durable.reserve(folder, stem, self._given)
+        target, temporary = free_names.reserve(folder, stem, self._given)
         try:
             notes = metadata.sidecar(
                 record, filename=target.name, created=_iso(created_at), private=private, owner=owner

@@ -72,15 +72,16 @@ class Views:
         self._renewal: asyncio.Task[Line] | None = None
 
     async def job(self, job: StoredJob) -> Job:
-        return (await self.jobs([job], owner=job.owner))[0]
+        return (await self.jobs([job]))[0]
 
-    async def jobs(self, jobs: Sequence[StoredJob], *, owner: str | None = None) -> list[Job]:
-        """``owner``: the owner of all jobs, if it is one: then only its places are computed."""
+    async def jobs(self, jobs: Sequence[StoredJob]) -> list[Job]:
+        """Of one client."""
         if not jobs:
             return []
         rows = await self._store.rows(job.id for job in jobs)
-        queued = any(row.state is State.QUEUED for job in jobs for row in rows[job.id])
-        positions = await self._store.positions(jobs[0].client, owner) if queued else {}
+        queued = {row.owner for job in jobs for row in rows[job.id] if row.state is State.QUEUED}
+        only = next(iter(queued)) if len(queued) == 1 else None
+        positions = await self._store.positions(jobs[0].client, only) if queued else {}
         line = await self._current_line() if queued else None
         built = []
         for number, job in enumerate(jobs, start=1):
@@ -148,7 +149,7 @@ class Views:
             resolved=job.request if isinstance(job.request, ResolvedRequest) else None,
         )
         if line is not None and position is not None:
-            person = (job.client, job.owner)
+            person = (job.client, rows[0].owner)
             if state is State.QUEUED:
                 view.place = line.place(person, job.kind, position[0])
             waiting = line.seconds(person, job.kind, position[1])
