@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Mapping
 from functools import cache
 
@@ -86,7 +87,10 @@ async def _end_streams(app: web.Application) -> None:
 
 @web.middleware
 async def _count(request: web.Request, handler: Handler) -> web.StreamResponse:
+    started = time.monotonic()
     response = await handler(request)
-    labels = (request.method, problems.route_name(request), str(response.status))
-    request.app[PARTS].measures.requests.labels(*labels).inc()
+    measures, route = request.app[PARTS].measures, problems.route_name(request)
+    measures.requests.labels(request.method, route, str(response.status)).inc()
+    if response.content_type != "text/event-stream":
+        measures.request_seconds.labels(request.method, route).observe(time.monotonic() - started)
     return response

@@ -138,8 +138,9 @@ async def _build(config: Config, tokens: Tokens, database: Database, stack: cont
     speeds = Speeds(await store.speeds())
     holder: list[Dispatcher] = []
     hub = Hub(lambda: holder[0].pause_state if holder else Pause(paused=False))
-    card = Card(gpu, backend, build.sharing(config, gpu, backend, store))
-    shared = Shared(store=store, card=card, live=live, speeds=speeds, listener=hub, measures=Measures())
+    measures = Measures()
+    card = Card(gpu, backend, build.sharing(config, gpu, backend, store), measures.swapped)
+    shared = Shared(store=store, card=card, live=live, speeds=speeds, listener=hub, measures=measures)
     pictures = PictureRunner(
         shared,
         gpu=gpu,
@@ -174,7 +175,7 @@ async def _build(config: Config, tokens: Tokens, database: Database, stack: cont
         gpu=gpu,
         card=card,
         chat=chat,
-        measures=shared.measures,
+        measures=measures,
         background=background,
         default=chosen,
     )

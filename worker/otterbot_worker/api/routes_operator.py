@@ -55,6 +55,7 @@ async def metrics(request: web.Request) -> web.Response:
     parts.measures.streams.set(parts.hub.streams)
     parts.measures.disk_free.set(parts.archive.free_bytes())
     parts.measures.card_free.set(parts.gpu.info.free_bytes or 0)
+    parts.measures.show_resident(parts.gpu.info.resident)
     return web.Response(body=parts.measures.text(), headers={"Content-Type": "text/plain; version=0.0.4"})
 
 

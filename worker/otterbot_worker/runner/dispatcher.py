@@ -228,7 +228,10 @@ class Dispatcher:
         kind = next(head.kind for head in heads if head.seq == choice.seq)
         # A prompt that is written beside a picture takes nobody's turn.
         served = kind != "prompt" or lane.name == "card"
-        return await self._store.claim(choice.seq, choice.overtaken, time.time(), seconds=choice.seconds, served=served)
+        row = await self._store.claim(choice.seq, choice.overtaken, time.time(), seconds=choice.seconds, served=served)
+        if row is not None and row.attempt == 1 and row.claimed_at is not None:
+            self._measures.waits.labels(row.kind).observe(max(0.0, row.claimed_at - row.created_at))
+        return row
 
     def _on_card(self, lane: Lane) -> schedule.OnCard:
         if lane.name == "beside":

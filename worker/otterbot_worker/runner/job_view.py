@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 from ..queue.model import Row, StoredJob, derived_state
@@ -18,7 +18,7 @@ LINE_SECONDS = 0.25
 """Maximum age of the cached line of a long queue; a short queue is read each time."""
 LONG_QUEUE = 200
 PORTION = 50
-"""Jobs built before yielding to the event loop."""
+"""Jobs looked up and built before yielding to the event loop."""
 
 
 @dataclass(kw_only=True)
@@ -76,19 +76,22 @@ class Views:
 
     async def jobs(self, jobs: Sequence[StoredJob]) -> list[Job]:
         """Of one client."""
-        if not jobs:
-            return []
-        rows = await self._store.rows(job.id for job in jobs)
-        queued = {row.owner for job in jobs for row in rows[job.id] if row.state is State.QUEUED}
-        only = next(iter(queued)) if len(queued) == 1 else None
-        positions = await self._store.positions(jobs[0].client, only) if queued else {}
-        line = await self._current_line() if queued else None
-        built = []
-        for number, job in enumerate(jobs, start=1):
-            built.append(self._build(job, rows[job.id], positions.get(job.id), line))
-            if number % PORTION == 0:
-                await asyncio.sleep(0)
-        return built
+        return [job async for job in self.each(jobs)]
+
+    async def each(self, jobs: Sequence[StoredJob]) -> AsyncIterator[Job]:
+        """As `jobs`, one after the other, without holding all of them."""
+        line, positions = None, dict[str, tuple[int, int]]()
+        for start in range(0, len(jobs), PORTION):
+            portion = jobs[start : start + PORTION]
+            rows = await self._store.rows(job.id for job in portion)
+            queued = [row for job in portion for row in rows[job.id] if row.state is State.QUEUED]
+            if line is None and queued:
+                # Of one job, only the places of whoever's turn it waits for are looked up.
+                positions = await self._store.positions(jobs[0].client, queued[0].owner if len(jobs) == 1 else None)
+                line = await self._current_line()
+            for job in portion:
+                yield self._build(job, rows[job.id], positions.get(job.id), line)
+            await asyncio.sleep(0)
 
     async def preview(self, job_id: str, idx: int) -> bytes | None:
         """The latest preview of a running picture, a JPEG."""

@@ -18,6 +18,7 @@ from . import drawings, eta
 from .interruptible import Interruptible
 from .introductions import Introductions
 from .lanes import WrongLane
+from .pace import Pace
 from .runner_common import Shared
 from .unbroken import unbroken
 
@@ -106,15 +107,16 @@ class TurnRunner:
         load_beside: bool,
     ) -> ChatOutcome:
         """``load_beside``: the model has to be loaded beside the image model first. :raises JobFailed:"""
-        started, model = time.monotonic(), _model(row, job)
+        started, model, pace = time.monotonic(), _model(row, job), Pace(progress)
         notes = await self._card.load_beside(model, progress) if load_beside else []
         outcome = await backend.chat(
             model,
             messages,
             on_text=lambda text: self._text(row, text),
-            on_phase=progress,
+            on_phase=pace.on_phase,
             wishes=_wishes(job, backend),
         )
+        pace.measure(outcome, self._measures)
         took = time.monotonic() - started if load_beside else outcome.took
         return replace(outcome, notes=[*notes, *outcome.notes], took=took)
 
