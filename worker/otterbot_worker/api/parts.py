@@ -59,6 +59,7 @@ class Parts:
     tokens: Tokens
     store: Store
     sheets: SheetRows
+    images: ImageRows
     views: Views
     hub: Hub
     dispatcher: Dispatcher
@@ -163,6 +164,7 @@ async def _build(config: Config, tokens: Tokens, database: Database, stack: cont
         tokens=tokens,
         store=store,
         sheets=SheetRows(database),
+        images=ImageRows(database),
         views=views,
         hub=hub,
         dispatcher=dispatcher,
@@ -179,7 +181,7 @@ async def _build(config: Config, tokens: Tokens, database: Database, stack: cont
         background=background,
         default=chosen,
     )
-    await _start(parts, ImageRows(database))
+    await _start(parts)
     stack.push_async_callback(background.stop)
     stack.push_async_callback(dispatcher.stop)
     stack.callback(library.close)
@@ -187,7 +189,7 @@ async def _build(config: Config, tokens: Tokens, database: Database, stack: cont
     return parts
 
 
-async def _start(parts: Parts, image_rows: ImageRows) -> None:
+async def _start(parts: Parts) -> None:
     """Clean up what the last worker left, then start the loops."""
     config, dispatcher, background = parts.config, parts.dispatcher, parts.background
     await parts.archive.clear_scratch()
@@ -200,7 +202,7 @@ async def _start(parts: Parts, image_rows: ImageRows) -> None:
     sheets = SheetRunner(parts.store, parts.sheets, parts.archive, parts.hub)
     background.start(sheets.run(parts.hub.changed), "contact sheets")
     background.start(
-        keep_house(config, parts.tokens.names(), parts.store, parts.archive, parts.inputs, image_rows, parts.sheets),
+        keep_house(config, parts.tokens.names(), parts.store, parts.archive, parts.inputs, parts.images, parts.sheets),
         "housekeeping",
     )
     background.start(revoked.watch(parts.tokens, parts.hub, parts.store, dispatcher), "tokens")

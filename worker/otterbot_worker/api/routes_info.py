@@ -14,7 +14,7 @@ from .parts import PARTS
 FEATURES = [
     "images", "chat", "events", "pause", "delivered", "img2img", "inpaint", "loras", "explain", "aspect", "safety",
     "variation", "control", "previews", "film", "hires", "upscale", "expand", "draws", "describe", "chat_pictures",
-    "check", "sheet", "structure", "styles", "chance", "sweep",
+    "check", "sheet", "structure", "styles", "chance", "sweep", "users",
 ]  # fmt: skip
 CHATS = frozenset({"chat", "chat_pictures", "expand", "draws"})
 """Features that need a language model."""
@@ -52,6 +52,7 @@ async def info(request: web.Request) -> web.Response:
                 "open": queue.max_open,
                 "open_per_owner": queue.max_open_per_owner,
             },
+            keeps_private=not parts.archive.gone_when_delivered(private=True),
         )
     )
 

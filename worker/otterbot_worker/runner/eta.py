@@ -123,7 +123,7 @@ class Line:
         for group in groups:
             owner = (group.client, group.owner)
             first[owner] = min(first.get(owner, group.first_seq), group.first_seq)
-            if group.kind != "chat":
+            if group.kind not in ("chat", "describe"):
                 images.setdefault(owner, []).append(group)
                 continue
             self._turns[owner] = self._turns.get(owner, 0) + group.count

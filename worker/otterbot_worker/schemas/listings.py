@@ -64,6 +64,8 @@ class WorkerInfo(Sent):
     notice: str | None = None
     """What an operator should see, as "Pictures come from otter-mini, …, because …"."""
     limits: dict[str, int | float] = {}
+    keeps_private: bool = True
+    """Whether pictures of encrypted rooms stay in the archive once they are delivered (`archive.encrypted_rooms`)."""
 
 
 class ModelDefaults(Sent):
