@@ -51,8 +51,9 @@ OPEN_ELSEWHERE = f"""
     SELECT COUNT(*) AS count FROM rows JOIN jobs ON jobs.id = rows.job_id
     WHERE rows.{_OPEN} AND NOT (jobs.client = ? AND jobs.room = ?)"""
 HEADS = f"""
-    SELECT seq, client, owner, kind, model, work, created_at, overtaken_seconds FROM rows WHERE seq IN (
-        SELECT MIN(seq) FROM rows WHERE {_QUEUED} GROUP BY client, owner, kind, model)"""
+    SELECT rows.seq, client, owner, kind, model, work, created_at, overtaken_seconds, alike.count FROM rows JOIN (
+        SELECT MIN(seq) AS seq, COUNT(*) AS count FROM rows WHERE {_QUEUED} GROUP BY client, owner, kind, model
+    ) AS alike ON alike.seq = rows.seq"""
 GROUPS = f"""
     SELECT client, owner, kind, model, COUNT(*) AS count, SUM(work) AS work, MIN(seq) AS first_seq
     FROM rows WHERE {_QUEUED} GROUP BY client, owner, kind, model"""
