@@ -33,7 +33,8 @@ def _default_data_dir() -> Path:
 
 FilePath = Annotated[Path, AfterValidator(_expand)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-ClientName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+CLIENT_NAME = r"^[a-z0-9][a-z0-9_-]{0,31}$"
+ClientName = Annotated[str, Field(pattern=CLIENT_NAME)]
 
 
 class _Section(BaseModel):
@@ -210,6 +211,16 @@ class Config(_Section):
     @property
     def listen_file(self) -> Path:
         return self.data_dir / "listen"
+
+    @property
+    def tokens_file(self) -> Path:
+        """Hashes of other programs' tokens."""
+        return self.data_dir / "tokens.json"
+
+    @property
+    def tokens_used_file(self) -> Path:
+        """When each of them was last used."""
+        return self.data_dir / "tokens-used.json"
 
     def token_file(self, client: str) -> Path:
         """Where a client's token lies; relative paths count from ``data_dir``."""

@@ -197,7 +197,7 @@ def test_several_cards_have_a_line_each() -> None:
         "`cuda:0`: free, with `ssd-1b`",
         "`cuda:1`: at work, with `sd-1.5`",
         "`cuda:2`: paused",
-        "`cpu`: rests for a while. Its driver is gone.",
+        "`cpu`: rests for a while. Its driver is gone\\.",
     ]
     whole = worker.status(info, chat=None, whole=True)
     assert "`cuda:1`: GTX 1070: at work, with `sd-1.5`" in whole
