@@ -9,6 +9,7 @@ from functools import cache
 from aiohttp import web
 
 from ..config import Config
+from ..tokens import TokensFile, Used
 from . import (
     auth,
     disk_full,
@@ -57,11 +58,13 @@ OPERATIONS: tuple[Operation, ...] = (
 
 def create_app(config: Config, tokens: Mapping[str, str]) -> web.Application:
     """``tokens``: client → token, as ``auth.load_tokens`` gives them."""
-    wrong = WrongTokens(config.token_file(next(iter(config.api.clients))))
+    known = auth.Tokens(tokens, TokensFile(config.tokens_file), Used(config.tokens_used_file))
+    access = auth.Access(known, WrongTokens(config.token_file(next(iter(config.api.clients)))))
     app = web.Application(
         client_max_size=config.api.max_body_bytes,
-        middlewares=[_count, problems.middleware, disk_full.middleware, auth.middleware(tokens, wrong)],
+        middlewares=[_count, problems.middleware, disk_full.middleware, auth.middleware(access)],
     )
+    app[auth.ACCESS] = access
     for operation in OPERATIONS:
         if operation.method == "GET":
             app.router.add_get(operation.path, operation.handler, allow_head=False)
@@ -69,7 +72,7 @@ def create_app(config: Config, tokens: Mapping[str, str]) -> web.Application:
             app.router.add_route(operation.method, operation.path, operation.handler)
 
     async def parts(app: web.Application) -> AsyncIterator[None]:
-        async with open_parts(config) as opened:
+        async with open_parts(config, known) as opened:
             app[PARTS] = opened
             yield
 

@@ -30,6 +30,7 @@ from ..runner.descriptions import DescriptionRunner
 from ..runner.dispatcher import Dispatcher
 from ..runner.eta import Speeds
 from ..runner.job_view import Live, Views
+from ..runner.lanes import CardParts
 from ..runner.lease import Card
 from ..runner.metrics import Measures
 from ..runner.pictures import PictureRunner
@@ -38,7 +39,8 @@ from ..runner.sheets import SheetRunner
 from ..runner.turns import TurnRunner
 from ..schemas.jobs import Pause
 from ..styles import StyleLibrary
-from . import build, default
+from . import build, default, revoked
+from .auth import Tokens
 from .background import Background
 from .chat_status import ChatStatus
 from .default import DefaultModel
@@ -55,6 +57,7 @@ class AlreadyRunning(Exception):
 @dataclass(frozen=True, kw_only=True)
 class Parts:
     config: Config
+    tokens: Tokens
     store: Store
     sheets: SheetRows
     images: ImageRows
@@ -102,7 +105,7 @@ def read_catalogue(config: Config) -> Catalogue:
 
 
 @asynccontextmanager
-async def open_parts(config: Config) -> AsyncIterator[Parts]:
+async def open_parts(config: Config, tokens: Tokens) -> AsyncIterator[Parts]:
     """Builds, recovers and starts everything; stops and closes it afterwards.
 
     :raises BadConfig: :raises AlreadyRunning: :raises NewerDatabase:
@@ -112,12 +115,12 @@ async def open_parts(config: Config) -> AsyncIterator[Parts]:
         database = await Database.open(config.database)
         try:
             async with contextlib.AsyncExitStack() as stack:
-                yield await _build(config, database, stack)
+                yield await _build(config, tokens, database, stack)
         finally:
             await database.close()
 
 
-async def _build(config: Config, database: Database, stack: contextlib.AsyncExitStack) -> Parts:
+async def _build(config: Config, tokens: Tokens, database: Database, stack: contextlib.AsyncExitStack) -> Parts:
     """``stack``: closes what was built, the last first."""
     store = Store(database)
     catalogue = read_catalogue(config)
@@ -133,32 +136,40 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
         stack.push_async_callback(backend.close)
     chat = ChatStatus(backend, config.chat.default_model)
     stack.push_async_callback(chat.close)
-    gpu = build.gpu(config)
+    name, device = next(iter(build.devices(config).items()))
+    gpu = build.gpu(config, name, device, first=True)
     speeds = Speeds(await store.speeds())
     holder: list[Dispatcher] = []
     hub = Hub(lambda: holder[0].pause_state if holder else Pause(paused=False))
     measures = Measures()
     card = Card(gpu, backend, build.sharing(config, gpu, backend, store), measures.swapped)
     shared = Shared(store=store, card=card, live=live, speeds=speeds, listener=hub, measures=measures)
-    pictures = PictureRunner(
-        shared,
-        gpu=gpu,
-        archive=archive,
-        inputs=input_files,
-        catalogue=catalogue,
-        library=library,
-        wake=lambda: holder[0].wake(),
-        broken=background.fail,
-    )
+
+    def pictures(shared: Shared, gpu: GpuProcess, card: str = "") -> PictureRunner:
+        return PictureRunner(
+            shared,
+            gpu=gpu,
+            archive=archive,
+            inputs=input_files,
+            catalogue=catalogue,
+            library=library,
+            wake=lambda: holder[0].wake(),
+            broken=background.fail,
+            card=card,
+        )
+
+    first = CardParts(name=name, gpu=gpu, card=card, pictures=pictures(shared, gpu), speeds=speeds)
+    cards = [first, *build.more_cards(config, shared, pictures)]
     prompts = build.prompts(config, shared, backend, catalogue, library)
     descriptions = DescriptionRunner(shared, backend=backend, gpu=gpu, inputs=input_files, catalogue=catalogue)
     turns = TurnRunner(shared, backend=backend, inputs=input_files)
-    dispatcher = build.dispatcher(config, shared, gpu, archive, pictures, turns, descriptions, prompts)
+    dispatcher = build.dispatcher(config, shared, cards, archive, turns, descriptions, prompts)
     holder.append(dispatcher)
-    views = Views(store, live, speeds)
+    views = Views(store, live, speeds, lambda: dispatcher.cards_at_work)
     stack.push_async_callback(views.close)
     parts = Parts(
         config=config,
+        tokens=tokens,
         store=store,
         sheets=SheetRows(database),
         images=ImageRows(database),
@@ -192,15 +203,17 @@ async def _start(parts: Parts) -> None:
     await parts.archive.clear_scratch()
     await parts.inputs.sweep()
     await dispatcher.recover()
-    background.start(dispatcher.run("card"), "dispatcher", ends=True)
-    background.start(dispatcher.run("beside"), "dispatcher beside the card", ends=True)
+    for lane in dispatcher.lanes:
+        background.start(dispatcher.run(lane), f"dispatcher of {lane.name}", ends=True)
     background.start(parts.hub.watch_places(parts.views), "places")
     background.start(parts.default.settle(config, parts.catalogue), "default model", ends=True)
     sheets = SheetRunner(parts.store, parts.sheets, parts.archive, parts.hub)
     background.start(sheets.run(parts.hub.changed), "contact sheets")
     background.start(
-        keep_house(config, parts.store, parts.archive, parts.inputs, parts.images, parts.sheets), "housekeeping"
+        keep_house(config, parts.tokens.names(), parts.store, parts.archive, parts.inputs, parts.images, parts.sheets),
+        "housekeeping",
     )
+    background.start(revoked.watch(parts.tokens, parts.hub, parts.store, dispatcher), "tokens")
 
 
 @contextmanager

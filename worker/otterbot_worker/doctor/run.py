@@ -39,6 +39,7 @@ def _all(report: Report, config: Config) -> None:
     machine.check_disk(report, config)
     machine.check_clock(report, config.data_dir)
     address.check_tokens(report, config)
+    address.check_other_tokens(report, config)
     address.check_tls(report, config)
     address.check_worker(report, config)
     contents.check_models(report, config)

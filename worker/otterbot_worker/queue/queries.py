@@ -23,6 +23,16 @@ DRAWN_BEFORE = """
 USE_IMAGE = "INSERT INTO image_users (image_id, key) VALUES (?, ?) ON CONFLICT DO NOTHING"
 OPEN_OF_OWNER = f"SELECT COUNT(*) AS count FROM rows WHERE {_OPEN} AND client = ? AND owner = ?"
 OPEN_OF_CLIENT = f"SELECT COUNT(*) AS count FROM rows WHERE {_OPEN} AND client = ?"
+OPEN_CLIENTS = f"SELECT DISTINCT client FROM rows WHERE {_OPEN}"
+_OF_LATE = f"""
+    SELECT jobs.created_at AS at, COUNT(*) AS many FROM jobs JOIN rows ON rows.job_id = jobs.id
+    WHERE jobs.client = ? AND jobs.created_at > ? AND jobs.kind {{}}
+    AND (rows.{_OPEN} OR (claimed_at IS NOT NULL AND rows.state <> 'failed'))
+    GROUP BY jobs.id ORDER BY jobs.created_at"""
+PICTURES_OF_LATE = _OF_LATE.format("= 'image'")
+"""Those that were drawn, are to be, or were cancelled while they were drawn. Not those that were in the archive
+already."""
+ANSWERS_OF_LATE = _OF_LATE.format("<> 'image'")
 
 # ---------------------------------------------------------------- reading
 
@@ -41,8 +51,9 @@ OPEN_ELSEWHERE = f"""
     SELECT COUNT(*) AS count FROM rows JOIN jobs ON jobs.id = rows.job_id
     WHERE rows.{_OPEN} AND NOT (jobs.client = ? AND jobs.room = ?)"""
 HEADS = f"""
-    SELECT seq, client, owner, kind, model, work, created_at, overtaken_seconds FROM rows WHERE seq IN (
-        SELECT MIN(seq) FROM rows WHERE {_QUEUED} GROUP BY client, owner, kind, model)"""
+    SELECT rows.seq, client, owner, kind, model, work, created_at, overtaken_seconds, alike.count FROM rows JOIN (
+        SELECT MIN(seq) AS seq, COUNT(*) AS count FROM rows WHERE {_QUEUED} GROUP BY client, owner, kind, model
+    ) AS alike ON alike.seq = rows.seq"""
 GROUPS = f"""
     SELECT client, owner, kind, model, COUNT(*) AS count, SUM(work) AS work, MIN(seq) AS first_seq
     FROM rows WHERE {_QUEUED} GROUP BY client, owner, kind, model"""

@@ -60,7 +60,7 @@ class Store:
     async def submit(self, new: Submission, limits: Limits, now: float) -> tuple[StoredJob, bool]:
         """Stores a job, or finds the one that its key belongs to; ``True`` where it is new.
 
-        :raises KeyReused: :raises QueueFull: :raises InputGone:
+        :raises KeyReused: :raises QueueFull: :raises DailyLimit: :raises InputGone:
         """
         async with self._db.transaction() as connection:
             return await submission.insert(connection, new, limits, now)
@@ -92,6 +92,10 @@ class Store:
         """How many rows are queued and how many run."""
         found = await self._db.fetch_one(q.OPEN_COUNTS)
         return (int(found["queued"]), int(found["running"])) if found else (0, 0)
+
+    async def open_clients(self) -> frozenset[str]:
+        """Clients with rows that wait or run."""
+        return frozenset(found["client"] for found in await self._db.fetch(q.OPEN_CLIENTS))
 
     async def open_elsewhere(self, client: str, room: str) -> int:
         """Open rows of everything but a client's room; only a number."""
