@@ -22,6 +22,7 @@ from ..models.entry_file import CatalogueError
 from ..models.header_reader import READER
 from ..models.loras import Library
 from ..queue.database import Database
+from ..queue.gallery_rows import Gallery
 from ..queue.image_rows import ImageRows
 from ..queue.input_rows import Inputs
 from ..queue.sheet_rows import SheetRows
@@ -60,6 +61,7 @@ class Parts:
     tokens: Tokens
     store: Store
     sheets: SheetRows
+    gallery: Gallery
     images: ImageRows
     views: Views
     hub: Hub
@@ -172,6 +174,7 @@ async def _build(config: Config, tokens: Tokens, database: Database, stack: cont
         tokens=tokens,
         store=store,
         sheets=SheetRows(database),
+        gallery=Gallery(database),
         images=ImageRows(database),
         views=views,
         hub=hub,
