@@ -76,6 +76,11 @@ class Store:
         sql = q.OPEN_JOBS if only_open else q.JOBS
         return [StoredJob.from_row(found) for found in await self._db.fetch(sql, (client, room, limit))]
 
+    async def open_in(self, rooms: Sequence[str]) -> list[StoredJob]:
+        """Of every client, the oldest first."""
+        found = await self._db.fetch(q.OPEN_IN_ROOMS, (json.dumps(list(rooms)),))
+        return [StoredJob.from_row(row) for row in found]
+
     async def rows(self, job_ids: Iterable[str]) -> dict[str, list[Row]]:
         """The rows of each job, in order."""
         found: dict[str, list[Row]] = {job_id: [] for job_id in job_ids}
@@ -203,6 +208,11 @@ class Store:
 
     async def images_here(self) -> list[ImageRow]:
         found = await self._db.fetch(q.IMAGES_HERE)
+        return [ImageRow.from_row(row) for row in found]
+
+    async def undelivered_in(self, rooms: Sequence[str]) -> list[ImageRow]:
+        """Pictures of every client's jobs there that nobody has fetched."""
+        found = await self._db.fetch(q.UNDELIVERED_IN_ROOMS, (json.dumps(list(rooms)),))
         return [ImageRow.from_row(row) for row in found]
 
     async def image_delivered(self, image_id: str, now: float) -> None:
