@@ -53,6 +53,7 @@ class ApiConfig(_Section):
     max_streams: Annotated[int, Field(ge=1, le=1000)] = 16
     max_connections: Annotated[int, Field(ge=16, le=10_000)] = 512
     max_connections_per_address: Annotated[int, Field(ge=8, le=10_000)] = 128
+    compat: tuple[Literal["openai", "a1111"], ...] = ()
 
     @model_validator(mode="after")
     def _both_tls_files(self) -> ApiConfig:

@@ -23,6 +23,7 @@ from . import (
     routes_operator,
     routes_prompts,
 )
+from .compat import mount
 from .operations import Operation
 from .parts import PARTS, open_parts
 from .problems import Handler
@@ -62,7 +63,14 @@ def create_app(config: Config, tokens: Mapping[str, str]) -> web.Application:
     access = auth.Access(known, WrongTokens(config.token_file(next(iter(config.api.clients)))))
     app = web.Application(
         client_max_size=config.api.max_body_bytes,
-        middlewares=[_count, problems.middleware, disk_full.middleware, auth.middleware(access)],
+        middlewares=[
+            _count,
+            mount.answers(),
+            problems.middleware,
+            disk_full.middleware,
+            mount.admission(config),
+            auth.middleware(access),
+        ],
     )
     app[auth.ACCESS] = access
     for operation in OPERATIONS:
@@ -77,6 +85,7 @@ def create_app(config: Config, tokens: Mapping[str, str]) -> web.Application:
             yield
 
     app.cleanup_ctx.append(parts)
+    mount.add(app, config)
     app.on_shutdown.append(_end_streams)
     return app
 

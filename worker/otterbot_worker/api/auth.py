@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 _held = Seldom(__name__, "too many wrong tokens came from an address; for a minute none from there is looked at")
 
 OPEN_PATHS = frozenset({"/healthz"})
+OPEN = web.RequestKey("open", bool)
+"""Set by a middleware before: this request needs no token."""
 MIN_TOKEN = 16
 
 
@@ -229,11 +231,11 @@ ACCESS = web.AppKey("access", Access)
 
 
 def middleware(access: Access) -> Middleware:
-    """Refuses every request without a known token, except the open ones."""
+    """Refuses every request without a known token, except the open ones, and what a middleware before has let in."""
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path not in OPEN_PATHS:
+        if request.path not in OPEN_PATHS and CLIENT not in request and OPEN not in request:
             request[CLIENT] = access.admit(offered(request.headers.get("Authorization", "")), request.remote)
         return await handler(request)
 
