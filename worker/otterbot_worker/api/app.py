@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import cache
 
 from aiohttp import web
@@ -23,7 +23,8 @@ from . import (
     routes_operator,
     routes_prompts,
 )
-from .compat import mount
+from .compat import mount as compat
+from .mounts import Mount, only
 from .operations import Operation
 from .parts import PARTS, open_parts
 from .problems import Handler
@@ -57,21 +58,26 @@ OPERATIONS: tuple[Operation, ...] = (
 )
 
 
-def create_app(config: Config, tokens: Mapping[str, str]) -> web.Application:
-    """``tokens``: client → token, as ``auth.load_tokens`` gives them."""
+def create_app(config: Config, tokens: Mapping[str, str], mounts: Sequence[Mount] = ()) -> web.Application:
+    """``tokens``: client → token, as ``auth.load_tokens`` gives them; ``mounts``: what is served beside the API."""
+
+    def elsewhere(path: str) -> bool:
+        return any(mount.has(path) for mount in mounts)
+
     known = auth.Tokens(tokens, TokensFile(config.tokens_file), Used(config.tokens_used_file))
     access = auth.Access(known, WrongTokens(config.token_file(next(iter(config.api.clients)))))
     app = web.Application(
         client_max_size=config.api.max_body_bytes,
         middlewares=[
             _count,
-            mount.answers(),
+            compat.answers(),
             problems.middleware,
             disk_full.middleware,
-            mount.admission(config),
-            auth.middleware(access),
+            compat.admission(config),
+            auth.middleware(access, elsewhere),
         ],
     )
+    app.middlewares.extend(only(mount) for mount in mounts)
     app[auth.ACCESS] = access
     for operation in OPERATIONS:
         if operation.method == "GET":
@@ -85,7 +91,9 @@ def create_app(config: Config, tokens: Mapping[str, str]) -> web.Application:
             yield
 
     app.cleanup_ctx.append(parts)
-    mount.add(app, config)
+    compat.add(app, config)
+    for mount in mounts:
+        mount.add(app)
     app.on_shutdown.append(_end_streams)
     return app
 

@@ -22,6 +22,7 @@ from ..models.entry_file import CatalogueError
 from ..models.header_reader import READER
 from ..models.loras import Library
 from ..queue.database import Database
+from ..queue.gallery_rows import Gallery
 from ..queue.image_rows import ImageRows
 from ..queue.input_rows import Inputs
 from ..queue.sheet_rows import SheetRows
@@ -30,6 +31,7 @@ from ..runner.descriptions import DescriptionRunner
 from ..runner.dispatcher import Dispatcher
 from ..runner.eta import Speeds
 from ..runner.job_view import Live, Views
+from ..runner.lanes import CardParts
 from ..runner.lease import Card
 from ..runner.metrics import Measures
 from ..runner.pictures import PictureRunner
@@ -59,6 +61,7 @@ class Parts:
     tokens: Tokens
     store: Store
     sheets: SheetRows
+    gallery: Gallery
     images: ImageRows
     views: Views
     hub: Hub
@@ -135,35 +138,43 @@ async def _build(config: Config, tokens: Tokens, database: Database, stack: cont
         stack.push_async_callback(backend.close)
     chat = ChatStatus(backend, config.chat.default_model)
     stack.push_async_callback(chat.close)
-    gpu = build.gpu(config)
+    name, device = next(iter(build.devices(config).items()))
+    gpu = build.gpu(config, name, device, first=True)
     speeds = Speeds(await store.speeds())
     holder: list[Dispatcher] = []
     hub = Hub(lambda: holder[0].pause_state if holder else Pause(paused=False))
     measures = Measures()
     card = Card(gpu, backend, build.sharing(config, gpu, backend, store), measures.swapped)
     shared = Shared(store=store, card=card, live=live, speeds=speeds, listener=hub, measures=measures)
-    pictures = PictureRunner(
-        shared,
-        gpu=gpu,
-        archive=archive,
-        inputs=input_files,
-        catalogue=catalogue,
-        library=library,
-        wake=lambda: holder[0].wake(),
-        broken=background.fail,
-    )
+
+    def pictures(shared: Shared, gpu: GpuProcess, card: str = "") -> PictureRunner:
+        return PictureRunner(
+            shared,
+            gpu=gpu,
+            archive=archive,
+            inputs=input_files,
+            catalogue=catalogue,
+            library=library,
+            wake=lambda: holder[0].wake(),
+            broken=background.fail,
+            card=card,
+        )
+
+    first = CardParts(name=name, gpu=gpu, card=card, pictures=pictures(shared, gpu), speeds=speeds)
+    cards = [first, *build.more_cards(config, shared, pictures)]
     prompts = build.prompts(config, shared, backend, catalogue, library)
     descriptions = DescriptionRunner(shared, backend=backend, gpu=gpu, inputs=input_files, catalogue=catalogue)
     turns = TurnRunner(shared, backend=backend, inputs=input_files)
-    dispatcher = build.dispatcher(config, shared, gpu, archive, pictures, turns, descriptions, prompts)
+    dispatcher = build.dispatcher(config, shared, cards, archive, turns, descriptions, prompts)
     holder.append(dispatcher)
-    views = Views(store, live, speeds)
+    views = Views(store, live, speeds, lambda: dispatcher.cards_at_work)
     stack.push_async_callback(views.close)
     parts = Parts(
         config=config,
         tokens=tokens,
         store=store,
         sheets=SheetRows(database),
+        gallery=Gallery(database),
         images=ImageRows(database),
         views=views,
         hub=hub,
@@ -195,8 +206,8 @@ async def _start(parts: Parts) -> None:
     await parts.archive.clear_scratch()
     await parts.inputs.sweep()
     await dispatcher.recover()
-    background.start(dispatcher.run("card"), "dispatcher", ends=True)
-    background.start(dispatcher.run("beside"), "dispatcher beside the card", ends=True)
+    for lane in dispatcher.lanes:
+        background.start(dispatcher.run(lane), f"dispatcher of {lane.name}", ends=True)
     background.start(parts.hub.watch_places(parts.views), "places")
     background.start(parts.default.settle(config, parts.catalogue), "default model", ends=True)
     sheets = SheetRunner(parts.store, parts.sheets, parts.archive, parts.hub)
