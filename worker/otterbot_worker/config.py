@@ -107,12 +107,16 @@ class GpuConfig(_Section):
     idle_unload_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 900.0
     lock_file: FilePath | None = None
 
+    @property
+    def named(self) -> list[str]:
+        """The devices as they are named here, the first one first; `auto` stands for what the machine has."""
+        return self.devices if isinstance(self.devices, list) else [self.device]
+
     @model_validator(mode="after")
     def _one_of_both(self) -> GpuConfig:
         if self.devices is not None and self.device != "auto":
             raise ValueError("device and devices say the same: set one of them")
-        cards = self.devices if isinstance(self.devices, list) else []
-        if any(cards.count(card) > 1 for card in cards if card != "cpu"):
+        if any(self.named.count(card) > 1 for card in self.named if card != "cpu"):
             raise ValueError("devices names a card twice")
         return self
 
