@@ -81,7 +81,7 @@ class Wishes:
     """What the model may call, where it and its backend can (`Capabilities.calls_tools`)."""
     temperature: float | None = None
     sampling: Mapping[str, float] = field(default_factory=dict)
-    """Further numbers by the names that OpenAI and Ollama share, as ``top_p``."""
+    """Further numbers by the names that all servers have for them, as ``top_p``."""
 
     def applied(self, options: ModelOptions, *, thinks: bool) -> ModelOptions:
         """``thinks``: the answer's tokens are the thought's, too, which gets some of its own."""
