@@ -33,6 +33,7 @@ from .config_checks import (
     prefix,
     room,
     seconds,
+    secret,
     size,
     text,
     web_address,
@@ -136,6 +137,12 @@ class EncryptionValues:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MetricsValues:
+    token: str | None = key(None, optional(secret))
+    """``None``: there are no metrics."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ChatValues:
     enabled: bool = key(True, flag)
     direct_messages: bool = key(True, flag)
@@ -175,6 +182,7 @@ class Values:
     """At most the seven days for which the worker knows a request again."""
     catch_up: CatchUpValues = field(default_factory=CatchUpValues)
     encryption: EncryptionValues = field(default_factory=EncryptionValues)
+    metrics: MetricsValues = field(default_factory=MetricsValues)
     chat: ChatValues = field(default_factory=ChatValues)
 
 

@@ -30,6 +30,13 @@ def text(value: Any) -> str:
     return value
 
 
+def secret(value: Any) -> str:
+    """A token that nobody guesses, as it can stand in an HTTP header."""
+    if not isinstance(value, str) or not re.fullmatch(r"[!-~]{16,200}", value):
+        raise ValueError("a long random word of 16 to 200 letters, digits and signs without spaces, in quotes")
+    return value
+
+
 def word(value: Any) -> str:
     if not isinstance(value, str) or not value.strip() or len(value) > 255:
         raise ValueError("a name, or nothing")

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from lab import Lab
+from lab.lab import INSTANCE
 
 from .conftest import QUICK
 
@@ -32,6 +34,24 @@ async def test_every_picture_comes_though_the_homeserver_says_429(lab: Lab) -> N
     assert {picture.event.replies_to for picture in pictures} == {first, second}
     sends = [line for line in lab.matrix_proxy.log if line.startswith("PUT") and "/send/" in line]
     assert len(sends) < 60, "refusals are waited out, not hammered at"
+
+
+async def test_how_it_was_slowed_down_is_measured(lab: Lab) -> None:
+    """At the path of the plugin's instance in Maubot, for whoever has the operator's token."""
+    address, token = f"{lab.maubot.url}/_matrix/maubot/plugin/{INSTANCE}/metrics", "a-long-random-word"
+    async with aiohttp.ClientSession() as http:
+        async with http.get(address, headers={"Authorization": f"Bearer {token}"}) as closed:
+            assert closed.status == 404
+        await lab.configure(metrics={"token": token})
+        async with http.get(address) as refused:
+            assert refused.status == 401
+        async with http.get(address, headers={"Authorization": f"Bearer {token}"}) as response:
+            assert response.status == 200
+            lines = dict(line.rsplit(" ", 1) for line in (await response.text()).splitlines() if line[0] != "#")
+    assert float(lines["otterbot_plugin_throttled_total"]) > 0
+    assert float(lines['otterbot_plugin_sent_total{rank="result"}']) >= 12
+    assert float(lines['otterbot_plugin_outbox_depth{rank="result"}']) == 0
+    assert float(lines["otterbot_plugin_worker_connected"]) == 1
 
 
 async def test_twenty_reactions_within_a_second(lab: Lab) -> None:

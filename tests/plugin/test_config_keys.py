@@ -91,6 +91,7 @@ OTHER: dict[str, Any] = {
     "keep_hours": 48,
     "catch_up.max_age_hours": 1,
     "encryption.cross_sign": "off",
+    "metrics.token": "a-long-random-word-of-mine",
     "chat.enabled": False,
     "chat.direct_messages": False,
     "chat.model": "llama3.2:3b",

@@ -1,4 +1,4 @@
-"""``deploy/``: what is for Prometheus and Grafana names only metrics that the worker has, and compose is coherent."""
+"""``deploy/``: what is for Prometheus and Grafana names only metrics that there are, and compose is coherent."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from otterbot_worker.runner.metrics import Measures
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 ENDINGS = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
 OF_PROMETHEUS = {"up": {"job", "instance"}}
+PLUGIN = (DEPLOY.parent / "plugin" / "otterbot" / "bot" / "metrics.py").read_text("utf-8")
+OF_PLUGIN = {f"otterbot_plugin_{name}": {"rank", "why"} for name in re.findall(r'_(?:one|many)\(\s*"(\w+)"', PLUGIN)}
 WORDS = {"sum", "increase", "rate", "histogram_quantile", "by", "and", "or", "unless"}
 """Of Prometheus' language, as far as it is used here."""
 
@@ -41,8 +43,8 @@ def read(name: str) -> Any:
 
 
 def known_samples() -> dict[str, set[str]]:
-    """What Prometheus gets of the worker: name → labels."""
-    found = dict(OF_PROMETHEUS)
+    """What Prometheus gets of worker and plugin: name → labels."""
+    found = OF_PROMETHEUS | OF_PLUGIN
     for metric in vars(Measures()).values():
         if isinstance(metric, MetricWrapperBase):
             for ending in ENDINGS[metric._type]:
@@ -101,7 +103,8 @@ def test_every_metric_is_looked_at() -> None:
     """But the time of claim and archive, which is another view of a picture's."""
     text = " ".join([*dashboard_expressions(), *alert_expressions()])
     names = {metric._name for metric in vars(Measures()).values() if isinstance(metric, MetricWrapperBase)}
-    assert {name for name in names if name not in text} == set()
+    assert len(OF_PLUGIN) > 5
+    assert {name for name in [*names, *OF_PLUGIN] if name not in text} == set()
 
 
 def test_panels_do_not_lie_on_each_other() -> None:
@@ -126,7 +129,7 @@ def test_rules_are_whole() -> None:
             assert rule["annotations"]["summary"].endswith(".")
     scraped = read("prometheus.yaml")
     assert scraped["rule_files"] == ["alerts.yaml"]
-    assert [job["job_name"] for job in scraped["scrape_configs"]] == ["otterbot"]
+    assert [job["job_name"] for job in scraped["scrape_configs"]] == ["otterbot", "otterbot-plugin"]
 
 
 def test_compose_is_coherent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +159,7 @@ def test_the_settings_of_the_page_can_be_used(tmp_path: Path) -> None:
     """Those of the worker in ``docs/operating.md``."""
     page = (DEPLOY.parent / "docs" / "operating.md").read_text("utf-8")
     blocks = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     for block in blocks:
         (tmp_path / "settings.yaml").write_text(block, "utf-8")
         load(tmp_path / "settings.yaml")  # refuses unknown keys and bad values

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import __version__, config, config_file, logs, privacy, terminal
+from . import __version__, config, config_file, logs, privacy, terminal, token_commands
 from .errors import CannotLook
 from .own_worker import Refused, call
 
@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name, run, about in (
         ("serve", _serve, "run the worker"),
-        ("resume", _resume, "go on after a pause"),
+        ("lanes", _lanes, "list the cards of the running worker, and what they do"),
         ("openapi", _openapi, "print the description of the HTTP API"),
     ):
         commands.add_parser(name, help=about, description=about, parents=[common]).set_defaults(run=run)
@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     listed.add_argument("--about", action="store_true", help="say what each is good for as well")
     listed.set_defaults(run=_models)
     _models_parsers(listed.add_subparsers(title="commands", metavar="COMMAND"), common)
+    token_commands.add_parser(commands, common)
     about = "say how a picture was made: the line to type in a room that makes it again, and what else the file says"
     shown = commands.add_parser("show", help="say how a picture was made", description=about, parents=[common])
     shown.add_argument("file", type=Path, metavar="FILE", help="a PNG, JPEG or WebP picture, or the .yml beside one")
@@ -82,7 +83,13 @@ def _parser() -> argparse.ArgumentParser:
     about = "free the card; queued work waits"
     paused = commands.add_parser("pause", help=about, description=about, parents=[common])
     paused.add_argument("--minutes", type=float, help="go on by itself after that (default: at `resume`)")
+    about_lane = "one card alone, by its name in `lanes`, as cuda:1; the others go on"
+    paused.add_argument("--lane", metavar="NAME", help=about_lane)
     paused.set_defaults(run=_pause)
+    about = "go on after a pause"
+    resumed = commands.add_parser("resume", help=about, description=about, parents=[common])
+    resumed.add_argument("--lane", metavar="NAME", help="one card that was paused alone")
+    resumed.set_defaults(run=_resume)
     return parser
 
 
@@ -109,12 +116,14 @@ def _serve(asked: argparse.Namespace) -> int:
     from .api.auth import BadToken
     from .api.parts import AlreadyRunning
     from .api.server import serve
+    from .page import mount as page
     from .queue import disk
     from .queue.migrations import DamagedDatabase, NewerDatabase
 
+    mounts = [found for found in (page.mount(settings),) if found is not None]
     while True:
         try:
-            ended = asyncio.run(serve(settings))
+            ended = asyncio.run(serve(settings, mounts))
             terminal.forget_unwritten()
             return ended
         except (AlreadyRunning, BadToken, DamagedDatabase, NewerDatabase) as error:
@@ -218,19 +227,36 @@ def _doctor(asked: argparse.Namespace) -> int:
 
 def _pause(asked: argparse.Namespace) -> int:
     settings = config_file.load(asked.config)
-    call(settings, "POST", "/v1/pause", {} if asked.minutes is None else {"minutes": asked.minutes})
+    wanted = {"minutes": asked.minutes, "lane": asked.lane}
+    call(settings, "POST", "/v1/pause", {name: value for name, value in wanted.items() if value is not None})
     deadline = time.monotonic() + FREE_SECONDS
-    while (info := call(settings, "GET", "/v1/info"))["running"] or info["gpu"]["state"] != "stopped":
+    while not _free(call(settings, "GET", "/v1/info"), asked.lane):
         if time.monotonic() > deadline:
             raise Refused("paused, but the card is not free yet; see the worker's log")
         time.sleep(0.1)
-    print("paused; the card is free" + (f" for {asked.minutes:g} minutes" if asked.minutes else ""))
+    which = "the card is" if asked.lane is None else f"{asked.lane} is"
+    print(f"paused; {which} free" + (f" for {asked.minutes:g} minutes" if asked.minutes else ""))
     return 0
 
 
+def _free(info: Any, lane: str | None) -> bool:
+    """Whether all cards are free and nothing runs; with ``lane`` that one card."""
+    cards = [card for card in info["lanes"] if lane in (None, card["name"])]
+    quiet = all(not card["busy"] and card["gpu"]["state"] == "stopped" for card in cards)
+    return quiet and (lane is not None or not info["running"])
+
+
 def _resume(asked: argparse.Namespace) -> int:
-    call(config_file.load(asked.config), "POST", "/v1/resume")
-    print("resumed")
+    call(config_file.load(asked.config), "POST", "/v1/resume", {} if asked.lane is None else {"lane": asked.lane})
+    print("resumed" if asked.lane is None else f"{asked.lane} goes on")
+    return 0
+
+
+def _lanes(asked: argparse.Namespace) -> int:
+    from . import lane_list
+
+    for line in lane_list.lines(call(config_file.load(asked.config), "GET", "/v1/info")):
+        print(line)
     return 0
 
 

@@ -17,6 +17,7 @@ from ..inbox.sync_watch import SyncWatch, restart_if_replaced
 from ..store import durability
 from ..store.migrations import upgrade_table
 from ..worker.client import Address
+from . import metrics
 from .parts import Inbox, Parts, Surroundings, build, build_inbox, build_signing
 
 READY_POLL = 0.5
@@ -59,6 +60,8 @@ class Otterbot(Plugin):
         self._signing = signing = build_signing(parts)
         handle = partial(commands.handle, parts.services)
         self._inbox = build_inbox(parts, handle=handle, signed=lambda: signing.signed)
+        if self.webapp is not None:  # Maubot takes it back when the instance stops
+            self.webapp.add_get(metrics.PATH, metrics.Metrics(parts, self._inbox, lambda: self.config.current).answer)
         self._watch = SyncWatch(self, parts.services.warnings, self.log)
         await self._begin_when_ready()
 

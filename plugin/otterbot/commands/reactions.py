@@ -6,15 +6,14 @@ say what they think.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from ..language.reaction import NUMBERS, Reaction
 from . import answer_reactions, choose, deletion, describe, picture_reactions
-from .cancel import CANCEL
 from .keep import keep
 from .outcome import Outcome
-from .picture_owner import owner_of
+from .picture_owner import is_owner_or_moderator
 from .reacted import On, Reacted, look
 from .services import Services
 
@@ -52,6 +51,9 @@ TABLE = (
     Row(emoji=VARY, on=On.PICTURE, follows=picture_reactions.varied, for_all=True),
     Row(emoji=UPSCALE, on=On.PICTURE, follows=picture_reactions.upscaled, for_all=True),
     Row(emoji=AGAIN, on=On.SHEET, follows=picture_reactions.again, for_all=True),
+    Row(emoji=VARY, on=On.SHEET, follows=picture_reactions.varied, for_all=True),
+    Row(emoji=UPSCALE, on=On.SHEET, follows=picture_reactions.upscaled, for_all=True),
+    Row(emoji=KEEP, on=On.SHEET, follows=keep, for_all=True),
     Row(emoji=NUMBERS, on=On.SHEET, follows=choose.reacted, for_all=True),
     Row(emoji=DELETE, on=On.SHEET, follows=deletion.delete_picture),
     Row(emoji=DELETE, on=On.PICTURE, follows=deletion.delete_picture),
@@ -61,18 +63,24 @@ TABLE = (
 
 
 async def react(services: Services, reaction: Reaction) -> Outcome | None:
-    """``None``: nothing follows from it.
+    """``None``: it is no emoji of the table. An empty outcome: nothing follows, now and whenever it is heard again.
 
     Raises a :class:`~..errors.MatrixError` where the homeserver does not say what stands there, or who may what.
     """
     rows = {row.on: row for row in TABLE if reaction.emoji in row.emoji}
-    if not rows or not services.permissions.may_use(reaction.sender) or await _counted(services, reaction):
+    return (await _follows(services, reaction, rows) or Outcome()) if rows else None
+
+
+async def _follows(services: Services, reaction: Reaction, rows: Mapping[On, Row]) -> Outcome | None:
+    if not services.permissions.may_use(reaction.sender) or await _counted(services, reaction):
         return None
     reacted = await look(services, reaction, rows.keys())
     if reacted is None:
         return None
     row = rows[reacted.on]
-    return await row.follows(services, reacted) if row.for_all or await _may(services, reacted) else None
+    return (
+        await row.follows(services, reacted) if row.for_all or await is_owner_or_moderator(services, reacted) else None
+    )
 
 
 async def _counted(services: Services, reaction: Reaction) -> bool:
@@ -80,10 +88,3 @@ async def _counted(services: Services, reaction: Reaction) -> bool:
     it counts once, also where it is taken back and given again."""
     before = await services.store.request_by_reaction(reaction.target, reaction.sender, reaction.emoji)
     return before is not None and (before.open or before.outcome == SUCCEEDED)
-
-
-async def _may(services: Services, reacted: Reacted) -> bool:
-    if reacted.sender == await owner_of(services, reacted):
-        return True
-    level = CANCEL.level(services.config.current)
-    return await services.permissions.has_power(reacted.room, reacted.sender, level)

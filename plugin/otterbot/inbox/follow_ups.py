@@ -22,7 +22,7 @@ from ..requests.delivery import Delivery
 from ..store.part_names import REFUSED, REPLY, SAME, PartName
 from ..store.quotas import Quota
 from ..store.room_store import told_as
-from ..store.rows import Kept, Kind, Part, PartState, Rank, Request, key_of
+from ..store.rows import Kept, Kind, Part, PartState, Rank, Request, hint_key, key_of
 from ..store.store import Commit, Store
 from ..waiting import surely
 from .repeats import Repeats
@@ -91,6 +91,8 @@ class FollowUps:
             style=outcome.style,
             unstyle=outcome.unstyle,
             told=() if repeated else [told_as(warning) for warning in outcome.told],
+            kept=outcome.kept,
+            discarded=outcome.discarded,
             quotas=await self._quotas(request),
         )
         done = await self._surely(lambda: self._store.commit(commit))
@@ -104,6 +106,7 @@ class FollowUps:
         if not repeated:
             self._repeats.said(message, outcome, key)
         self._outbox.turns.asked_by(key, message.sender)
+        self._settle(outcome)
         self._outbox.enqueue(parts)
         if request is not None:
             self._delivery.accepted_request(request)
@@ -137,10 +140,7 @@ class FollowUps:
             request = await self._of_reaction(reaction, key, outcome.request)
         parts = [*outcome.parts, *([] if request is None else self._delivery.first_parts(request))]
         if outcome.reply is not None:
-            target = _Target(event_id=reaction.target, thread_root=outcome.reply.thread)
-            text = texts.for_whom(outcome.reply.text, reaction.emoji, reaction.sender)
-            content = await event_content.notice(text, key, REPLY, target)
-            parts.append(Part(key=key, part=REPLY, room_id=reaction.room_id, content=content))
+            parts += await self._said(reaction, key, outcome.reply)
         stop = self._stopped(outcome)
         cancel = [key for key in outcome.cancel if key not in stop]
         commit = Commit(
@@ -152,6 +152,7 @@ class FollowUps:
             stop=stop,
             kept=outcome.kept,
             discarded=outcome.discarded,
+            told=[told_as(warning) for warning in outcome.told],
             quotas=await self._quotas(request),
         )
         done = await self._surely(lambda: self._store.commit(commit))
@@ -164,11 +165,27 @@ class FollowUps:
         self._delivery.cancelling.were_stopped(done.stopped)
         await self._delivery.cancelling.were_cancelled(done.cancelled)
         self._outbox.turns.asked_by(key, reaction.sender)
-        if outcome.kept is not None:
-            self._copied(*outcome.kept)
+        self._settle(outcome)
         self._outbox.enqueue(parts)
         if request is not None:
             self._delivery.accepted_request(request)
+
+    async def _said(self, reaction: Reaction, key: str, reply: Reply) -> list[Part]:
+        """The sentence for who reacted; nothing where it stands there already."""
+        if reply.once:
+            key = hint_key(self._bot, reaction.target)
+            if await self._surely(lambda: self._store.part(key, REPLY)) is not None:
+                return []
+            self._outbox.sent_before.note(key, reaction.timestamp / 1000, reaction.room_id)
+        target = _Target(event_id=reaction.target, thread_root=reply.thread)
+        text = texts.for_whom(reply.text, reaction.emoji, reaction.sender)
+        content = await event_content.notice(text, key, REPLY, target)
+        return [Part(key=key, part=REPLY, room_id=reaction.room_id, content=content)]
+
+    def _settle(self, outcome: Outcome) -> None:
+        """A picture is kept or deleted in the database: the rest follows from there."""
+        if outcome.kept is not None:
+            self._copied(*outcome.kept)
         if outcome.kept is not None or outcome.discarded is not None:
             self._delivery.signals.housekeeping.set()
 

@@ -49,6 +49,11 @@ class Parked:
         self.pushed_out = 0
         """Events that were dropped because of the limit."""
 
+    @property
+    def count(self) -> int:
+        """How many wait."""
+        return self._rooms.total()
+
     def add(self, new: Waiting) -> Waiting | None:
         """Park an event. Returns the one dropped for it, which may be the new one."""
         self._lists.setdefault((new.room, new.sender), []).append(new)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -23,6 +25,7 @@ from .entries import Entry
 from .fair_turns import Turns
 from .offers import Rest, is_offer, offers
 from .sent_before import SentBefore
+from .tally import Tally
 
 
 class Outbox:
@@ -44,6 +47,7 @@ class Outbox:
         self.retry = asyncio.Event()
         """Set, and replaced by a new event, when the worker is back, so that waiting retries start at once."""
         self.stopped = False
+        self.tally = Tally()
 
     @property
     def clock(self) -> Clock:
@@ -139,6 +143,7 @@ class Outbox:
             await surely(lambda: self._store.mark_failed(*entry.part.id, reason), self._log, for_ever=True)
         self.forget(entry)
         if entry.stored:
+            self.tally.given_up += 1
             self._log.warning("Gave up sending %s: %s", entry.part.part, reason)
         return entry.stored
 
@@ -199,3 +204,18 @@ class Outbox:
 
     def entries_in(self, room: str) -> list[Entry]:
         return [entry for entry in self._entries.values() if entry.part.room_id == room]
+
+    def depth(self) -> Counter[Rank]:
+        """How many wait, by rank; those of rooms that take nothing now count too."""
+        return Counter(Rank(entry.part.rank) for entry in self._entries.values())
+
+    def oldest(self) -> float:
+        """For how many seconds the oldest result or refusal waits; 0 without one. Those of rooms that take nothing now
+        (muted, kicked) do not count: nobody can do anything about them here."""
+        now = time.monotonic()
+        urgent = (
+            entry
+            for entry in self._entries.values()
+            if entry.part.rank <= Rank.REFUSAL and not self.blocked.blocks(entry)
+        )
+        return max((now - entry.since for entry in urgent), default=0.0)

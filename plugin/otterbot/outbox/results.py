@@ -28,6 +28,7 @@ class Results:
         self._log = log
 
     async def sent(self, entry: Entry, event_id: str | None) -> None:
+        self._outbox.tally.add_sent(Rank(entry.part.rank), time.monotonic() - entry.since)
         if not entry.stored:
             self._outbox.forget(entry)
             return

@@ -186,6 +186,7 @@ class SendLoop:
 
     async def _throttled(self, entry: Entry, limit: RateLimited) -> None:
         self._throttled_until = time.monotonic() + limit.retry_after
+        self._outbox.tally.add_throttled(limit.retry_after)
         self._outbox.drop_offers()
         self._log.info("The homeserver lets us send again in %.1f s", limit.retry_after)
         if entry.stored and not entry.lookup:

@@ -25,6 +25,7 @@ from ..worker.info import Info
 from ..worker.jobs import Input
 from .active import CannotAsk
 from .image_check import sniff
+from .start_places import start_event, start_room
 
 MOST = 20_000_000
 """Bytes of a picture; the worker's limit may be lower."""
@@ -239,7 +240,8 @@ class Starts:
             raise CannotAsk(texts.start_refused(refusal, most)) from None
 
     async def _fetch(self, request: Request, event_id: str, most: int) -> bytes:
-        source = await look(self._http, self._encryption, request.origin, event_id, patience=KEY_PATIENCE, most=most)
+        room = start_room(request.body) or request.origin
+        source = await look(self._http, self._encryption, room, event_id, patience=KEY_PATIENCE, most=most)
         if source is None:
             raise NoStart(texts.START_NO_PICTURE)
         try:
@@ -262,7 +264,7 @@ def _brought(place: Any, found: Input) -> Any:
     """A picture field with the worker's id in place of the event."""
     if not isinstance(place, Mapping):
         return place
-    return {**{name: value for name, value in place.items() if name != "event"}, "id": found.id}
+    return {**{name: value for name, value in place.items() if name not in ("event", "room")}, "id": found.id}
 
 
 def decrypted(data: bytes, key: str, digest: str, iv: str) -> bytes:
@@ -275,20 +277,3 @@ def decrypted(data: bytes, key: str, digest: str, iv: str) -> bytes:
         return bytes(decrypt_attachment(data, key, digest, iv))
     except Exception:  # the library may raise anything, with the key in the text
         raise NoStart(texts.START_BROKEN) from None
-
-
-def start_event(body: Mapping[str, Any] | None) -> str | None:
-    """The event of a stored request's init image, of its ControlNet picture, or of the picture that it describes; it
-    never has two of them."""
-    for name in ("init_image", "control", "picture"):
-        start = body.get(name) if body is not None else None
-        event = start.get("event") if isinstance(start, Mapping) else None
-        if isinstance(event, str):
-            return event
-    return None
-
-
-def start_fields(request: Request) -> dict[str, Any]:
-    """For our key in a picture's event: the event of its input picture, so that it can be drawn again."""
-    event = start_event(request.body)
-    return {} if event is None else {"start": event}

@@ -47,8 +47,16 @@ def sheet_caption(records: Sequence[Mapping[str, Any]], own: ModelDefaults | Non
     if "seed" not in common and (seeds := _seeds(used)):
         first, _, rest = line.partition(" · ")
         line = " · ".join(part for part in ((first, seeds, rest) if "model" in common else (seeds, line)) if part)
-    words = prompt_lines(prompts[0]) if len(prompts) == 1 else ""
+    templates = prompts if len(prompts) == 1 else list(dict.fromkeys(map(_template, used)))
+    words = prompt_lines(templates[0]) if len(templates) == 1 and templates[0] else ""
     return "\n\n".join(part for part in (words, line, expanded(common)) if part)
+
+
+def _template(used: Mapping[str, Any]) -> str:
+    """What a picture's words were drawn from by chance; ``""`` where they were not."""
+    chance = used.get("chance")
+    found = chance.get("prompt") if isinstance(chance, Mapping) else None
+    return found if isinstance(found, str) else ""
 
 
 def _common(used: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -89,6 +97,14 @@ def field_is_empty(said: str, absent: str) -> str:
 def which_field(command: str, prefix: str) -> str:
     more = " …" if command == "sweep" else ""  # the settings follow
     return f"That is a sheet of several pictures. Say which one: {code(typed(prefix, f'{command} 2{more}'))}."
+
+
+def which_by_number(command: str, prefix: str) -> str:
+    """To a reaction on all of them."""
+    return (
+        f"That is a sheet of several pictures. React with a number (2️⃣) and then to the one that comes, or reply "
+        f"{code(typed(prefix, f'{command} 2'))}."
+    )
 
 
 def sheet_is_no_start(prefix: str) -> str:

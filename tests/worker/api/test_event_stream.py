@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import aclosing, contextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, aclosing, contextmanager
 from pathlib import Path
 
+import pytest
 from core_lab import Json, chat, events, image, settings, until, worker_here
 
-from otterbot_worker.api.events import MAX_WAITING, Hub, Subscriber
-from otterbot_worker.schemas.jobs import Pause, Progress
+from otterbot_worker.api.events import MAX_WAITING, Hub, Piece, Subscriber
+from otterbot_worker.queue.model import StoredJob
+from otterbot_worker.schemas.jobs import Job, Pause, Progress
 
 
 async def test_a_picture_from_snapshot_to_success(tmp_path: Path) -> None:
@@ -106,7 +109,7 @@ async def test_progress_and_text_coalesce() -> None:
             made.progressed("c", "j", 0, Progress(phase="denoising", step=step))
             made.chat_text("c", "k", 1, "x" * step)
     assert [key[0] for key in subscriber.waiting] == ["progress", "chat"]
-    event = subscriber.waiting["progress", "j", 0]
+    event = subscriber.waiting["progress", "j", 0].event
     assert event is not None
     assert event.model_dump()["progress"]["step"] == 999
 
@@ -136,3 +139,67 @@ async def test_chat_jobs_stand_in_the_snapshot_without_their_words(tmp_path: Pat
             _, snapshot = await anext(stream)
         assert snapshot["jobs"][0]["turn"]["state"] == "queued"
         assert "canary5f1e" not in str(snapshot)
+
+
+# ---------------------------------------------------------------- several streams of a client
+
+
+async def test_streams_of_a_client_share_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every stream hears of every job; it is looked up once for all of them."""
+    async with worker_here(settings(tmp_path), paused=True) as here, AsyncExitStack() as stack:
+        first = await here.api.submit(image())
+        looked_up, build = Counter[str](), here.parts.views.each
+
+        def counted(jobs: Sequence[StoredJob]) -> AsyncIterator[Job]:
+            looked_up.update(job.id for job in jobs)
+            return build(jobs)
+
+        monkeypatch.setattr(here.parts.views, "each", counted)
+        streams = [await stack.enter_async_context(aclosing(events(here.api))) for _ in range(8)]
+        async with asyncio.timeout(20):
+            begun = await asyncio.gather(*(anext(stream) for stream in streams))
+            assert [[job["id"] for job in data["jobs"]] for _, data in begun] == [[first["id"]]] * 8
+            looked_up.clear()
+            await here.api.call("DELETE", f"/v1/jobs/{first['id']}")
+            told = await asyncio.gather(*(anext(stream) for stream in streams))
+        assert [(name, data["job"]["state"]) for name, data in told] == [("job", "cancelled")] * 8
+        assert looked_up[first["id"]] == 2, "for the streams, and for the answer"
+
+
+async def test_a_piece_is_encoded_by_the_next_where_the_first_went_away() -> None:
+    piece, begun = Piece(), asyncio.Event()
+
+    async def never() -> bytes:
+        begun.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def soon() -> bytes:
+        return b"here"
+
+    first = asyncio.create_task(piece.encoded(never))
+    await begun.wait()
+    second = asyncio.create_task(piece.encoded(soon))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert await second == b"here"
+    assert await piece.encoded(never) == b"here", "once is enough"
+
+
+async def test_a_snapshot_is_shared_until_something_happens() -> None:
+    with hub() as (made, subscriber), made.subscribe("other") as other:
+        before, elsewhere = subscriber.audience.snapshot, other.audience.snapshot
+        made.progressed("c", "j", 0, Progress(phase="denoising", step=1))
+        assert subscriber.audience.snapshot is not before, "a stream that begins now would not hear of that step"
+        assert other.audience.snapshot is elsewhere
+
+
+async def test_a_long_snapshot_comes_whole(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path), paused=True) as here:
+        prompt = "otter " * 600
+        wanted = [(await here.api.submit(image(f"key-{number:05d}", prompt=prompt)))["id"] for number in range(30)]
+        async with asyncio.timeout(20), aclosing(events(here.api)) as stream:
+            name, snapshot = await anext(stream)
+        assert name == "snapshot"
+        assert [job["id"] for job in snapshot["jobs"]] == wanted
+        assert snapshot["pause"]["paused"]

@@ -111,6 +111,7 @@ class Child:
         if self.card is not None and task.beside and not self.card.fits():
             return self.crowded(task, spent=False)
         self.send(messages.Progress(task_id=task.task_id, phase="loading"))
+        load_seconds = 0.0 if self.resident == task.model else 0.01
         self.resident = task.model
         if self.card is not None:
             self.card.hold(self.card.weights)
@@ -139,7 +140,7 @@ class Child:
         self.send(
             messages.Drawn(
                 task_id=task.task_id, width=task.width, height=task.height, seconds=time.monotonic() - started,
-                pipeline_seconds=time.monotonic() - started, load_seconds=0.01, model_hash="0" * 10,
+                pipeline_seconds=time.monotonic() - started, load_seconds=load_seconds, model_hash="0" * 10,
                 memory=self.memory, resident=task.model, peak=peak, versions={"double": "1"}, **self.plan(task),
                 control=self.controlnet(task), alt="an otter, @room --steps 9" if task.captioner is not None else "",
                 guidance_rescale=0.7 if "velocity" in task.prompt else None,

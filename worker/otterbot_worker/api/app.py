@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import cache
 
 from aiohttp import web
 
 from ..config import Config
+from ..tokens import TokensFile, Used
 from . import (
     auth,
     disk_full,
@@ -21,6 +23,8 @@ from . import (
     routes_operator,
     routes_prompts,
 )
+from .compat import mount as compat
+from .mounts import Mount, only
 from .operations import Operation
 from .parts import PARTS, open_parts
 from .problems import Handler
@@ -54,13 +58,27 @@ OPERATIONS: tuple[Operation, ...] = (
 )
 
 
-def create_app(config: Config, tokens: Mapping[str, str]) -> web.Application:
-    """``tokens``: client → token, as ``auth.load_tokens`` gives them."""
-    wrong = WrongTokens(config.token_file(next(iter(config.api.clients))))
+def create_app(config: Config, tokens: Mapping[str, str], mounts: Sequence[Mount] = ()) -> web.Application:
+    """``tokens``: client → token, as ``auth.load_tokens`` gives them; ``mounts``: what is served beside the API."""
+
+    def elsewhere(path: str) -> bool:
+        return any(mount.has(path) for mount in mounts)
+
+    known = auth.Tokens(tokens, TokensFile(config.tokens_file), Used(config.tokens_used_file))
+    access = auth.Access(known, WrongTokens(config.token_file(next(iter(config.api.clients)))))
     app = web.Application(
         client_max_size=config.api.max_body_bytes,
-        middlewares=[_count, problems.middleware, disk_full.middleware, auth.middleware(tokens, wrong)],
+        middlewares=[
+            _count,
+            compat.answers(),
+            problems.middleware,
+            disk_full.middleware,
+            compat.admission(config),
+            auth.middleware(access, elsewhere),
+        ],
     )
+    app.middlewares.extend(only(mount) for mount in mounts)
+    app[auth.ACCESS] = access
     for operation in OPERATIONS:
         if operation.method == "GET":
             app.router.add_get(operation.path, operation.handler, allow_head=False)
@@ -68,11 +86,14 @@ def create_app(config: Config, tokens: Mapping[str, str]) -> web.Application:
             app.router.add_route(operation.method, operation.path, operation.handler)
 
     async def parts(app: web.Application) -> AsyncIterator[None]:
-        async with open_parts(config) as opened:
+        async with open_parts(config, known) as opened:
             app[PARTS] = opened
             yield
 
     app.cleanup_ctx.append(parts)
+    compat.add(app, config)
+    for mount in mounts:
+        mount.add(app)
     app.on_shutdown.append(_end_streams)
     return app
 
@@ -83,7 +104,10 @@ async def _end_streams(app: web.Application) -> None:
 
 @web.middleware
 async def _count(request: web.Request, handler: Handler) -> web.StreamResponse:
+    started = time.monotonic()
     response = await handler(request)
-    labels = (request.method, problems.route_name(request), str(response.status))
-    request.app[PARTS].measures.requests.labels(*labels).inc()
+    measures, route = request.app[PARTS].measures, problems.route_name(request)
+    measures.requests.labels(request.method, route, str(response.status)).inc()
+    if response.content_type != "text/event-stream":
+        measures.request_seconds.labels(request.method, route).observe(time.monotonic() - started)
     return response

@@ -22,6 +22,7 @@ from ..models.entry_file import CatalogueError
 from ..models.header_reader import READER
 from ..models.loras import Library
 from ..queue.database import Database
+from ..queue.gallery_rows import Gallery
 from ..queue.image_rows import ImageRows
 from ..queue.input_rows import Inputs
 from ..queue.sheet_rows import SheetRows
@@ -30,6 +31,7 @@ from ..runner.descriptions import DescriptionRunner
 from ..runner.dispatcher import Dispatcher
 from ..runner.eta import Speeds
 from ..runner.job_view import Live, Views
+from ..runner.lanes import CardParts
 from ..runner.lease import Card
 from ..runner.metrics import Measures
 from ..runner.pictures import PictureRunner
@@ -38,7 +40,8 @@ from ..runner.sheets import SheetRunner
 from ..runner.turns import TurnRunner
 from ..schemas.jobs import Pause
 from ..styles import StyleLibrary
-from . import build, default
+from . import build, default, revoked
+from .auth import Tokens
 from .background import Background
 from .chat_status import ChatStatus
 from .default import DefaultModel
@@ -55,8 +58,11 @@ class AlreadyRunning(Exception):
 @dataclass(frozen=True, kw_only=True)
 class Parts:
     config: Config
+    tokens: Tokens
     store: Store
     sheets: SheetRows
+    gallery: Gallery
+    images: ImageRows
     views: Views
     hub: Hub
     dispatcher: Dispatcher
@@ -101,7 +107,7 @@ def read_catalogue(config: Config) -> Catalogue:
 
 
 @asynccontextmanager
-async def open_parts(config: Config) -> AsyncIterator[Parts]:
+async def open_parts(config: Config, tokens: Tokens) -> AsyncIterator[Parts]:
     """Builds, recovers and starts everything; stops and closes it afterwards.
 
     :raises BadConfig: :raises AlreadyRunning: :raises NewerDatabase:
@@ -111,12 +117,12 @@ async def open_parts(config: Config) -> AsyncIterator[Parts]:
         database = await Database.open(config.database)
         try:
             async with contextlib.AsyncExitStack() as stack:
-                yield await _build(config, database, stack)
+                yield await _build(config, tokens, database, stack)
         finally:
             await database.close()
 
 
-async def _build(config: Config, database: Database, stack: contextlib.AsyncExitStack) -> Parts:
+async def _build(config: Config, tokens: Tokens, database: Database, stack: contextlib.AsyncExitStack) -> Parts:
     """``stack``: closes what was built, the last first."""
     store = Store(database)
     catalogue = read_catalogue(config)
@@ -132,33 +138,44 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
         stack.push_async_callback(backend.close)
     chat = ChatStatus(backend, config.chat.default_model)
     stack.push_async_callback(chat.close)
-    gpu = build.gpu(config)
+    name, device = next(iter(build.devices(config).items()))
+    gpu = build.gpu(config, name, device, first=True)
     speeds = Speeds(await store.speeds())
     holder: list[Dispatcher] = []
     hub = Hub(lambda: holder[0].pause_state if holder else Pause(paused=False))
-    card = Card(gpu, backend, build.sharing(config, gpu, backend, store))
-    shared = Shared(store=store, card=card, live=live, speeds=speeds, listener=hub, measures=Measures())
-    pictures = PictureRunner(
-        shared,
-        gpu=gpu,
-        archive=archive,
-        inputs=input_files,
-        catalogue=catalogue,
-        library=library,
-        wake=lambda: holder[0].wake(),
-        broken=background.fail,
-    )
+    measures = Measures()
+    card = Card(gpu, backend, build.sharing(config, gpu, backend, store), measures.swapped)
+    shared = Shared(store=store, card=card, live=live, speeds=speeds, listener=hub, measures=measures)
+
+    def pictures(shared: Shared, gpu: GpuProcess, card: str = "") -> PictureRunner:
+        return PictureRunner(
+            shared,
+            gpu=gpu,
+            archive=archive,
+            inputs=input_files,
+            catalogue=catalogue,
+            library=library,
+            wake=lambda: holder[0].wake(),
+            broken=background.fail,
+            card=card,
+        )
+
+    first = CardParts(name=name, gpu=gpu, card=card, pictures=pictures(shared, gpu), speeds=speeds)
+    cards = [first, *build.more_cards(config, shared, pictures)]
     prompts = build.prompts(config, shared, backend, catalogue, library)
     descriptions = DescriptionRunner(shared, backend=backend, gpu=gpu, inputs=input_files, catalogue=catalogue)
     turns = TurnRunner(shared, backend=backend, inputs=input_files)
-    dispatcher = build.dispatcher(config, shared, gpu, archive, pictures, turns, descriptions, prompts)
+    dispatcher = build.dispatcher(config, shared, cards, archive, turns, descriptions, prompts)
     holder.append(dispatcher)
-    views = Views(store, live, speeds)
+    views = Views(store, live, speeds, lambda: dispatcher.cards_at_work)
     stack.push_async_callback(views.close)
     parts = Parts(
         config=config,
+        tokens=tokens,
         store=store,
         sheets=SheetRows(database),
+        gallery=Gallery(database),
+        images=ImageRows(database),
         views=views,
         hub=hub,
         dispatcher=dispatcher,
@@ -171,11 +188,11 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
         gpu=gpu,
         card=card,
         chat=chat,
-        measures=shared.measures,
+        measures=measures,
         background=background,
         default=chosen,
     )
-    await _start(parts, ImageRows(database))
+    await _start(parts)
     stack.push_async_callback(background.stop)
     stack.push_async_callback(dispatcher.stop)
     stack.callback(library.close)
@@ -183,21 +200,23 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
     return parts
 
 
-async def _start(parts: Parts, image_rows: ImageRows) -> None:
+async def _start(parts: Parts) -> None:
     """Clean up what the last worker left, then start the loops."""
     config, dispatcher, background = parts.config, parts.dispatcher, parts.background
     await parts.archive.clear_scratch()
     await parts.inputs.sweep()
     await dispatcher.recover()
-    background.start(dispatcher.run("card"), "dispatcher", ends=True)
-    background.start(dispatcher.run("beside"), "dispatcher beside the card", ends=True)
+    for lane in dispatcher.lanes:
+        background.start(dispatcher.run(lane), f"dispatcher of {lane.name}", ends=True)
     background.start(parts.hub.watch_places(parts.views), "places")
     background.start(parts.default.settle(config, parts.catalogue), "default model", ends=True)
     sheets = SheetRunner(parts.store, parts.sheets, parts.archive, parts.hub)
     background.start(sheets.run(parts.hub.changed), "contact sheets")
     background.start(
-        keep_house(config, parts.store, parts.archive, parts.inputs, image_rows, parts.sheets), "housekeeping"
+        keep_house(config, parts.tokens.names(), parts.store, parts.archive, parts.inputs, parts.images, parts.sheets),
+        "housekeeping",
     )
+    background.start(revoked.watch(parts.tokens, parts.hub, parts.store, dispatcher), "tokens")
 
 
 @contextmanager

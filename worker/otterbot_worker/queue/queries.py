@@ -19,9 +19,20 @@ INSERT_ROW = """
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?)"""
 DRAWN_BEFORE = """
     UPDATE rows SET state = 'succeeded', result = ?, finished_at = ? WHERE job_id = ? AND idx = ?
-    AND EXISTS (SELECT 1 FROM images WHERE image_id = ? AND client = ? AND gone_at IS NULL)"""
+    AND EXISTS (SELECT 1 FROM images WHERE image_id = ? AND client = ? AND gone_at IS NULL) RETURNING seq"""
+USE_IMAGE = "INSERT INTO image_users (image_id, key) VALUES (?, ?) ON CONFLICT DO NOTHING"
 OPEN_OF_OWNER = f"SELECT COUNT(*) AS count FROM rows WHERE {_OPEN} AND client = ? AND owner = ?"
 OPEN_OF_CLIENT = f"SELECT COUNT(*) AS count FROM rows WHERE {_OPEN} AND client = ?"
+OPEN_CLIENTS = f"SELECT DISTINCT client FROM rows WHERE {_OPEN}"
+_OF_LATE = f"""
+    SELECT jobs.created_at AS at, COUNT(*) AS many FROM jobs JOIN rows ON rows.job_id = jobs.id
+    WHERE jobs.client = ? AND jobs.created_at > ? AND jobs.kind {{}}
+    AND (rows.{_OPEN} OR (claimed_at IS NOT NULL AND rows.state <> 'failed'))
+    GROUP BY jobs.id ORDER BY jobs.created_at"""
+PICTURES_OF_LATE = _OF_LATE.format("= 'image'")
+"""Those that were drawn, are to be, or were cancelled while they were drawn. Not those that were in the archive
+already."""
+ANSWERS_OF_LATE = _OF_LATE.format("<> 'image'")
 
 # ---------------------------------------------------------------- reading
 
@@ -31,17 +42,23 @@ JOBS = """
 OPEN_JOBS = f"""
     SELECT * FROM jobs WHERE id IN (SELECT job_id FROM rows WHERE {_OPEN} AND client = ?1)
     AND (?2 IS NULL OR room = ?2) ORDER BY created_at, rowid LIMIT ?3"""
+OPEN_IN_ROOMS = f"""
+    SELECT * FROM jobs WHERE id IN (SELECT job_id FROM rows WHERE {_OPEN})
+    AND room IN (SELECT value FROM json_each(?)) ORDER BY created_at, rowid"""
 ROWS = "SELECT * FROM rows WHERE job_id IN (SELECT value FROM json_each(?)) ORDER BY job_id, idx"
 ROW = "SELECT * FROM rows WHERE seq = ?"
 OPEN_COUNTS = f"""
     SELECT COALESCE(SUM(state = 'queued'), 0) AS queued, COALESCE(SUM(state = 'running'), 0) AS running
     FROM rows WHERE {_OPEN}"""
+RUNNING_JOBS = "SELECT job_id FROM rows WHERE state = 'running' GROUP BY job_id ORDER BY MIN(claimed_at)"
+JOBS_OF = "SELECT * FROM jobs WHERE id IN (SELECT value FROM json_each(?))"
 OPEN_ELSEWHERE = f"""
     SELECT COUNT(*) AS count FROM rows JOIN jobs ON jobs.id = rows.job_id
     WHERE rows.{_OPEN} AND NOT (jobs.client = ? AND jobs.room = ?)"""
 HEADS = f"""
-    SELECT seq, client, owner, kind, model, work, created_at, overtaken_seconds FROM rows WHERE seq IN (
-        SELECT MIN(seq) FROM rows WHERE {_QUEUED} GROUP BY client, owner, kind, model)"""
+    SELECT rows.seq, client, owner, kind, model, work, created_at, overtaken_seconds, alike.count FROM rows JOIN (
+        SELECT MIN(seq) AS seq, COUNT(*) AS count FROM rows WHERE {_QUEUED} GROUP BY client, owner, kind, model
+    ) AS alike ON alike.seq = rows.seq"""
 GROUPS = f"""
     SELECT client, owner, kind, model, COUNT(*) AS count, SUM(work) AS work, MIN(seq) AS first_seq
     FROM rows WHERE {_QUEUED} GROUP BY client, owner, kind, model"""
@@ -60,6 +77,8 @@ POSITIONS_OF_OWNER = _POSITIONS.format(f"{_QUEUED} AND client = ? AND owner = ?"
 CLAIM = """
     UPDATE rows SET state = 'running', attempt = attempt + 1, claimed_at = ?
     WHERE seq = ? AND state = 'queued' RETURNING *"""
+SERVED_LAST = "SELECT MAX(at) AS at FROM served"
+SERVED_SHIFT = "UPDATE served SET at = at - ?"
 SERVED_OWNER = "SELECT at, seconds FROM served WHERE client = ? AND owner = ?"
 SERVE = """
     INSERT INTO served (client, owner, at, seconds)
@@ -102,6 +121,10 @@ CANCEL = f"""
 IMAGE = "SELECT * FROM images WHERE image_id = ? AND client = ?"
 IMAGES_HERE = "SELECT * FROM images WHERE gone_at IS NULL"
 IMAGE_OF_ANY = "SELECT * FROM images WHERE image_id = ?"
+UNDELIVERED_IN_ROOMS = """
+    SELECT images.* FROM images JOIN jobs ON jobs.id = images.job_id
+    WHERE images.gone_at IS NULL AND images.delivered_at IS NULL
+    AND jobs.room IN (SELECT value FROM json_each(?))"""
 INSERT_IMAGE = """
     INSERT INTO images (image_id, client, job_id, idx, relpath, mimetype, thumbnail_type, private, created_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
@@ -110,7 +133,43 @@ IMAGES_OF_JOB = "SELECT * FROM images WHERE job_id = ? AND gone_at IS NULL ORDER
 IMAGE_DELIVERED = "UPDATE images SET delivered_at = COALESCE(delivered_at, ?) WHERE image_id = ?"
 IMAGE_KEPT = "UPDATE images SET kept = ? WHERE image_id = ?"
 IMAGES_GONE = """
-    UPDATE images SET gone_at = COALESCE(gone_at, ?) WHERE relpath IN (SELECT value FROM json_each(?))"""
+    UPDATE images SET gone_at = COALESCE(gone_at, ?), prompt = NULL, words = NULL
+    WHERE relpath IN (SELECT value FROM json_each(?))"""
+UNUSE_IMAGE = "UPDATE image_users SET over = 1 WHERE image_id = ? AND key = ? RETURNING key"
+RELEASE_IMAGE = "UPDATE images SET released = 1 WHERE image_id = ?"
+IMAGE_IN_USE = """
+    SELECT 1 FROM images WHERE image_id = ?1 AND gone_at IS NULL
+    AND (released = 0 OR EXISTS (SELECT 1 FROM image_users WHERE image_id = ?1 AND over = 0))"""
+FORGET_USERS = """
+    DELETE FROM image_users WHERE image_id IN (SELECT image_id FROM images WHERE gone_at IS NOT NULL)"""
+
+# ---------------------------------------------------------------- the gallery
+
+TELL_IMAGE = """
+    UPDATE images SET model = ?1, owner = COALESCE((SELECT owner FROM jobs WHERE id = images.job_id), ''),
+        room = COALESCE((SELECT room FROM jobs WHERE id = images.job_id), ''),
+        prompt = CASE WHEN private = 0 THEN ?2 END, words = CASE WHEN private = 0 THEN ?3 END
+    WHERE image_id = ?4 AND gone_at IS NULL"""
+"""Words of encrypted rooms are never written there, whoever keeps their pictures."""
+IMAGES_UNTOLD = """
+    SELECT images.*, rows.result AS result FROM images
+    LEFT JOIN rows ON rows.job_id = images.job_id AND rows.idx = images.idx
+    WHERE images.model IS NULL AND images.gone_at IS NULL AND images.idx >= 0 AND images.image_id > ?
+    ORDER BY images.image_id LIMIT ?"""
+SHOWN = "gone_at IS NULL AND idx >= 0 AND (private = 0 OR kept = 1)"
+"""The condition of the partial index ``images_shown``, in its words."""
+SHOWN_IMAGES = f"SELECT * FROM images WHERE {SHOWN}{{}} ORDER BY created_at DESC, image_id DESC LIMIT ?"
+SHOWN_IMAGE = f"SELECT * FROM images WHERE image_id = ? AND {SHOWN}"
+OLDER_IMAGE = f"""
+    SELECT image_id FROM images WHERE {SHOWN} AND (created_at, image_id) < (?, ?)
+    ORDER BY created_at DESC, image_id DESC LIMIT 1"""
+NEWER_IMAGE = f"""
+    SELECT image_id FROM images WHERE {SHOWN} AND (created_at, image_id) > (?, ?)
+    ORDER BY created_at, image_id LIMIT 1"""
+SHOWN_BY = f"""
+    SELECT {{0}} AS value, COUNT(*) AS count FROM images INDEXED BY images_shown
+    WHERE {SHOWN} AND {{0}} IS NOT NULL AND {{0}} <> '' GROUP BY {{0}} ORDER BY COUNT(*) DESC, {{0}} LIMIT ?"""
+RESULT = "SELECT result FROM rows WHERE job_id = ? AND idx = ?"
 
 _FORGET_RECORD = """
     UPDATE rows SET result = json_set(
@@ -134,7 +193,15 @@ SHEETS_OWED = f"""
     AND NOT EXISTS (SELECT 1 FROM rows WHERE job_id = jobs.id AND {_OPEN}) ORDER BY created_at LIMIT 20"""
 SHEET_MADE = """
     UPDATE jobs SET sheet_owed = 0, sheet = ?1 WHERE id = ?2 AND sheet_owed = 1
-    AND EXISTS (SELECT 1 FROM images WHERE job_id = ?2 AND gone_at IS NULL) RETURNING id"""
+    AND EXISTS (SELECT 1 FROM images WHERE job_id = ?2 AND gone_at IS NULL)
+    AND NOT EXISTS (SELECT 1 FROM images WHERE job_id = ?2 AND idx < 0 AND gone_at IS NOT NULL) RETURNING id"""
+INSERT_SHEET = f"""{INSERT_IMAGE}
+    ON CONFLICT (image_id) DO UPDATE SET job_id = excluded.job_id, idx = excluded.idx, relpath = excluded.relpath"""
+"""A sheet's id is its job's: the row may be there, taken in from the file of a worker that died before it wrote one."""
+SHEET_STALE = """
+    UPDATE jobs SET sheet_owed = 1 WHERE id = ?1 AND sheet IS NOT NULL
+    AND EXISTS (SELECT 1 FROM images WHERE job_id = ?1 AND idx < 0 AND gone_at IS NULL)"""
+SHEET_STAYS = "UPDATE jobs SET sheet_owed = 0 WHERE id = ?"
 NO_SHEET = "UPDATE jobs SET sheet_owed = 0, sheet = ? WHERE id = ? AND sheet_owed = 1"
 SHEET_DELIVERED = """
     UPDATE images SET delivered_at = ?1, keep_until = ?2 WHERE job_id = ?3 AND idx >= 0 AND delivered_at IS NULL"""

@@ -15,9 +15,10 @@ import aiosqlite
 from pydantic import BaseModel
 
 from ..schemas.jobs import ChatResult, Failure
+from ..schemas.records import ImageResult
 from ..schemas.resolved import ResolvedRequest
+from . import gallery_rows, submission
 from . import queries as q
-from . import submission
 from .database import Database, fetch_one
 from .heads import NEVER, Group, Head, Service
 from .model import (
@@ -33,6 +34,9 @@ from .model import (
     job_kind,
 )
 from .submission import Limits, Submission
+
+CLOCK_SLACK = 5.0
+"""Seconds by which the last claim may lie ahead of the clock; each is a little later than the one before it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +61,7 @@ class Store:
     async def submit(self, new: Submission, limits: Limits, now: float) -> tuple[StoredJob, bool]:
         """Stores a job, or finds the one that its key belongs to; ``True`` where it is new.
 
-        :raises KeyReused: :raises QueueFull: :raises InputGone:
+        :raises KeyReused: :raises QueueFull: :raises DailyLimit: :raises InputGone:
         """
         async with self._db.transaction() as connection:
             return await submission.insert(connection, new, limits, now)
@@ -72,6 +76,20 @@ class Store:
     async def jobs(self, client: str, *, room: str | None, only_open: bool, limit: int) -> list[StoredJob]:
         sql = q.OPEN_JOBS if only_open else q.JOBS
         return [StoredJob.from_row(found) for found in await self._db.fetch(sql, (client, room, limit))]
+
+    async def open_in(self, rooms: Sequence[str]) -> list[StoredJob]:
+        """Of every client, the oldest first."""
+        found = await self._db.fetch(q.OPEN_IN_ROOMS, (json.dumps(list(rooms)),))
+        return [StoredJob.from_row(row) for row in found]
+
+    async def running_jobs(self) -> list[str]:
+        """Ids, of all clients; what was claimed first comes first."""
+        return [found["job_id"] for found in await self._db.fetch(q.RUNNING_JOBS)]
+
+    async def jobs_of(self, job_ids: Iterable[str]) -> dict[str, StoredJob]:
+        """Those that are known, of whichever client, by their ids."""
+        found = await self._db.fetch(q.JOBS_OF, (json.dumps(list(job_ids)),))
+        return {row["id"]: StoredJob.from_row(row) for row in found}
 
     async def rows(self, job_ids: Iterable[str]) -> dict[str, list[Row]]:
         """The rows of each job, in order."""
@@ -89,6 +107,10 @@ class Store:
         """How many rows are queued and how many run."""
         found = await self._db.fetch_one(q.OPEN_COUNTS)
         return (int(found["queued"]), int(found["running"])) if found else (0, 0)
+
+    async def open_clients(self) -> frozenset[str]:
+        """Clients with rows that wait or run."""
+        return frozenset(found["client"] for found in await self._db.fetch(q.OPEN_CLIENTS))
 
     async def open_elsewhere(self, client: str, room: str) -> int:
         """Open rows of everything but a client's room; only a number."""
@@ -147,6 +169,8 @@ class Store:
             done = await fetch_one(connection, q.SUCCEED, (text, now, row.job_id, row.idx, row.attempt))
             if done is not None and image is not None:
                 await connection.execute(q.INSERT_IMAGE, image.values())
+                if isinstance(result, ImageResult):
+                    await connection.execute(q.TELL_IMAGE, (*gallery_rows.told(result).values(), image.image_id))
             return done is not None
 
     async def prompt_written(self, row: Row, request: ResolvedRequest) -> bool:
@@ -198,6 +222,11 @@ class Store:
         found = await self._db.fetch(q.IMAGES_HERE)
         return [ImageRow.from_row(row) for row in found]
 
+    async def undelivered_in(self, rooms: Sequence[str]) -> list[ImageRow]:
+        """Pictures of every client's jobs there that nobody has fetched."""
+        found = await self._db.fetch(q.UNDELIVERED_IN_ROOMS, (json.dumps(list(rooms)),))
+        return [ImageRow.from_row(row) for row in found]
+
     async def image_delivered(self, image_id: str, now: float) -> None:
         await self._db.write(q.IMAGE_DELIVERED, (now, image_id))
 
@@ -230,6 +259,7 @@ class Store:
                 await self._db.write(q.FORGET_RECORDS_OF_JOBS, (json.dumps([row["id"] for row in done]),))
         await self._db.write(q.FORGET_JOBS, (now - KEY_DAYS * 86_400, now - KEY_DAYS * 86_400))
         await self._db.write(q.FORGET_SERVED, (now - 86_400,))
+        await self._db.write(q.FORGET_USERS)
         return [row["id"] for row in forgotten]
 
     async def meta(self, name: str) -> Any:
@@ -256,6 +286,10 @@ def _death(row: sqlite3.Row) -> Death:
 
 
 async def _serve(connection: aiosqlite.Connection, owner: tuple[str, str], now: float, seconds: float) -> None:
+    last = await fetch_one(connection, q.SERVED_LAST, ())
+    if last is not None and last["at"] is not None and (ahead := last["at"] - now) > CLOCK_SLACK:
+        # The clock was set back. Shifted together, all keep their order, and what they had fades from now on.
+        await connection.execute(q.SERVED_SHIFT, (ahead,))
     found = await fetch_one(connection, q.SERVED_OWNER, owner)
     before = NEVER if found is None else Service(at=found["at"], seconds=found["seconds"])
     await connection.execute(q.SERVE, (*owner, now, before.recent(now) + seconds))

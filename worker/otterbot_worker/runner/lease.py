@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -32,6 +33,11 @@ STEADY_BYTES = 64 * 1024 * 1024
 TWICE = "The chat model was therefore loaded twice, and from now on the two take turns."
 
 
+Side = Literal["images", "chat"]
+Swapped = Callable[[Side, float], None]
+"""Who gets the card, and how many seconds it took until the other side had left."""
+
+
 class CardTaken(Exception):
     """The other side did not leave; the message is a sentence for the operator."""
 
@@ -47,8 +53,16 @@ class Terms:
 class Card:
     """Used by the dispatcher alone, for one row at a time."""
 
-    def __init__(self, gpu: GpuProcess, chat: ChatBackend | None, sharing: Sharing | None = None) -> None:
+    def __init__(
+        self,
+        gpu: GpuProcess,
+        chat: ChatBackend | None,
+        sharing: Sharing | None = None,
+        swapped: Swapped = lambda to, seconds: None,
+    ) -> None:
+        """``swapped``: told when one side has left the card for the other."""
         self._gpu = gpu
+        self._swapped = swapped
         self._chat = chat if chat is not None and chat.capabilities.needs_card else None
         """The other one on the card; a backend that needs none has nothing to leave."""
         self.sharing = sharing if self._chat is not None else None
@@ -141,7 +155,7 @@ class Card:
         """Language models leave, whoever loaded them. :raises CardTaken:"""
         if self._chat is None:
             return
-        before = driver.free_memory()
+        before, started = driver.free_memory(), time.monotonic()
         name = self._chat.name
         left = await self._chat.unload(UNLOAD_SECONDS)
         if not left.gone:
@@ -151,6 +165,7 @@ class Card:
             log.warning("%s keeps a model on the card that has no name any more", name, extra={"bytes": left.nameless})
         if left.on_card > 0 or left.load_stopped:
             await _memory_returns(before, left.on_card)
+            self._swapped("images", time.monotonic() - started)
 
     # ------------------------------------------------------------ turns
 
@@ -190,7 +205,10 @@ class Card:
 
     async def _make_room(self, *, unload: bool) -> None:
         """The image model leaves; ``unload``: language models as well, to be loaded with the card empty."""
+        held, started = self._gpu.info.resident is not None, time.monotonic()
         await self._gpu.release()
+        if held:
+            self._swapped("chat", time.monotonic() - started)
         if unload and self._chat is not None and not (await self._chat.unload(UNLOAD_SECONDS)).gone:
             log.warning("%s keeps a model of which some layers are not on the card", self._chat.name)
 

@@ -7,13 +7,14 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..archive import Archive, Stored
 from ..errors import CANNOT_LOOK, Cancelled, CannotLook, JobFailed
 from ..gpu.messages import Draw, Drawn
 from ..gpu.process import GpuProcess, OnPreview
 from ..inputs.files import InputFiles
+from ..memory.oom_history import OutOfMemory
 from ..models.catalogue import Catalogue
 from ..models.entries import ModelEntry
 from ..models.loras import Library
@@ -52,8 +53,10 @@ class PictureRunner:
         library: Library,
         wake: Callable[[], None],
         broken: Callable[[BaseException], None],
+        card: str = "",
     ) -> None:
-        """``wake``: called when a row went back to the queue; ``broken``: called with an error that ends the worker."""
+        """``card``: its name, but for the first one. ``wake``: called when a row went back to the queue; ``broken``:
+        called with an error that ends the worker."""
         self._stopping = False
         self._store = shared.store
         self._card = shared.card
@@ -68,7 +71,7 @@ class PictureRunner:
         self._library = library
         self._wake = wake
         self._broken = broken
-        self._oom_history = OomHistory(shared.store)
+        self._oom_history = OomHistory(shared.store, card)
         self._slots = asyncio.Semaphore(SAVING_AT_ONCE)
         self._saving: set[asyncio.Task[None]] = set()
         self._taking = taking.Taking(shared.card)
@@ -103,7 +106,7 @@ class PictureRunner:
             )
         except CardTaken as error:
             self._slots.release()
-            raise HandBack(str(error), taking.TAKEN_SECONDS) from None
+            raise HandBack(str(error), taking.TAKEN_SECONDS, card=True) from None
         except BaseException:
             self._slots.release()
             with contextlib.suppress(OSError):
@@ -131,7 +134,7 @@ class PictureRunner:
                 self._gpu.draw(task, report, preview) if preview is not None else self._gpu.draw(task, report)
             )
         except JobFailed as error:
-            await self._oom_history.add(task.model, error.ooms)
+            await self._ran_out(task.model, error.ooms)
             if error.code == CANNOT_LOOK:
                 raise HandBack(error.message, UNREAD_SECONDS, alone=True) from None
             if isinstance(number := error.details.get("errno"), int) and number in UNWRITABLE:
@@ -278,15 +281,22 @@ class PictureRunner:
         self._measures.finished.labels("image", "succeeded").inc()
         self._measures.picture_seconds.labels(row.model).observe(record.took)
         self._measures.pipeline_seconds.labels(row.model).observe(drawn.pipeline_seconds)
+        self._measures.megapixel_steps.labels(row.model).inc(row.work)
         if drawn.pipeline_seconds > 0:
             await self._measure(eta.speed_name(row.model), row.work / drawn.pipeline_seconds)
         if drawn.load_seconds > 0:
+            self._measures.load_seconds.labels(row.model).observe(drawn.load_seconds)
             await self._measure(eta.load_name(row.model), drawn.load_seconds)
-        await self._oom_history.add(row.model, drawn.ooms)
+        await self._ran_out(row.model, drawn.ooms)
+
+    async def _ran_out(self, model: str, ooms: Sequence[OutOfMemory]) -> None:
+        for one in ooms:
+            self._measures.out_of_memory.labels(model, one.plan).inc()
+        await self._oom_history.add(model, ooms)
 
     async def _measure(self, name: str, value: float) -> None:
         with forgone():
-            await self._store.set_speed(name, *self._speeds.add(name, value))
+            await self._store.set_speed(self._speeds.key(name), *self._speeds.add(name, value))
 
 
 def _decoded(picture: ResolvedRequest) -> float:

@@ -12,13 +12,13 @@ from ..errors import Cancelled, JobFailed
 from ..inputs.files import InputFiles
 from ..queue.disk import forgone, surely
 from ..queue.model import Row, StoredJob
-from ..schemas.jobs import ChatResult, Drawing, Progress
+from ..schemas.jobs import ChatResult, Drawing, Progress, TokenUsage
 from ..schemas.resolved import ResolvedChat
 from . import drawings, eta
 from .interruptible import Interruptible
 from .introductions import Introductions
-from .lanes import WrongLane
-from .runner_common import Shared
+from .pace import Pace
+from .runner_common import Shared, WrongLane
 from .unbroken import unbroken
 
 log = logging.getLogger(__name__)
@@ -106,15 +106,16 @@ class TurnRunner:
         load_beside: bool,
     ) -> ChatOutcome:
         """``load_beside``: the model has to be loaded beside the image model first. :raises JobFailed:"""
-        started, model = time.monotonic(), _model(row, job)
+        started, model, pace = time.monotonic(), _model(row, job), Pace(progress)
         notes = await self._card.load_beside(model, progress) if load_beside else []
         outcome = await backend.chat(
             model,
             messages,
             on_text=lambda text: self._text(row, text),
-            on_phase=progress,
+            on_phase=pace.on_phase,
             wishes=_wishes(job, backend),
         )
+        pace.measure(outcome, self._measures)
         took = time.monotonic() - started if load_beside else outcome.took
         return replace(outcome, notes=[*notes, *outcome.notes], took=took)
 
@@ -155,6 +156,8 @@ class TurnRunner:
             notes=outcome.notes,
             draws=drawing,
             reasoning=outcome.reasoning,
+            cut=outcome.cut,
+            usage=_usage(outcome),
             seeing=list(outcome.seeing),
             left_out_told=left_out_told,
         )
@@ -203,6 +206,21 @@ def _model(row: Row, job: StoredJob) -> str | None:
 
 
 def _wishes(job: StoredJob, backend: ChatBackend) -> Wishes:
-    """A model that may draw is told how to ask for it, where its backend can."""
-    may = isinstance(job.request, ResolvedChat) and job.request.draws and backend.capabilities.calls_tools
-    return Wishes(tools=(drawings.DRAW,)) if may else NO_WISHES
+    """How words are chosen; a model that may draw is told how to ask for it, where its backend can."""
+    if not isinstance(job.request, ResolvedChat):
+        return NO_WISHES
+    said = job.request.sampling.model_dump(exclude_none=True)
+    return Wishes(
+        tools=(drawings.DRAW,) if job.request.draws and backend.capabilities.calls_tools else (),
+        temperature=said.pop("temperature", None),
+        tokens=said.pop("tokens", None),
+        seed=said.pop("seed", None),
+        sampling=said,
+    )
+
+
+def _usage(outcome: ChatOutcome) -> TokenUsage | None:
+    counted = outcome.usage
+    if counted is None:
+        return None
+    return TokenUsage(prompt_tokens=counted.prompt_tokens, answer_tokens=counted.answer_tokens)
