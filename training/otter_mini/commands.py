@@ -23,8 +23,8 @@ def _add_judge(subparsers: Any) -> None:
     parser: argparse.ArgumentParser = subparsers.add_parser("judge", help="train the classifier that judges pictures")
     parser.add_argument("--out", type=Path, default=HERE, help="folder for judge.safetensors")
     parser.add_argument("--seed", type=int, default=2)
-    parser.add_argument("--pictures", type=int, default=8000, help="drawings to learn from")
-    parser.add_argument("--epochs", type=int, default=7)
+    parser.add_argument("--pictures", type=int, default=9000, help="drawings to learn from")
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--start", type=Path, help="an earlier judge's file to begin with; it takes fewer epochs then")
     parser.set_defaults(run=_judge)
 
