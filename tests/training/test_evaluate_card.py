@@ -20,11 +20,14 @@ from otter_mini.tables import aligned, markdown
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    """A folder with nothing but a UNet's head: six parameters."""
+    """A folder with nothing but a UNet's head, six parameters, and the two configurations."""
     head = json.dumps({"__metadata__": {}, "w": {"dtype": "F16", "shape": [2, 3], "data_offsets": [0, 12]}}).encode()
     (tmp_path / "unet").mkdir()
     content = len(head).to_bytes(8, "little") + head + bytes(12)
     (tmp_path / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(content)
+    (tmp_path / "unet" / "config.json").write_text('{"sample_size": 16}')
+    (tmp_path / "vae").mkdir()
+    (tmp_path / "vae" / "config.json").write_text('{"block_out_channels": [32, 32, 48, 96, 96]}')
     return tmp_path
 
 
@@ -35,6 +38,8 @@ def test_a_card_without_figures_says_what_it_knows(model: Path) -> None:
     assert "How good" not in text
     assert "sheet.png" not in text
     assert parameters_of(model) == {"UNet": 6}
+    assert "256×256 pixels" in text
+    assert "- 256×256. Other sizes" in text
 
 
 def test_a_card_holds_the_figures(model: Path) -> None:

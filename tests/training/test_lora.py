@@ -51,7 +51,7 @@ def train(model: Path, path: Path, seed: int = 3) -> tuple[Any, Path]:
         patch.setattr(few_shot, "SHIFTS", (0,))  # fewer pictures to encode
         pipe = few_shot.read(model)
         lora_training.learn(pipe, RECIPE, seed, lambda line: None)
-    lora_training.write(pipe, path, lora.notes_of(RECIPE, seed))
+    lora_training.write(pipe, path, lora.notes_of(RECIPE, seed, 256))
     return pipe, path
 
 

@@ -14,6 +14,8 @@ from typing import Any
 from . import card_negatives
 from .controls import NAMES
 from .evaluate import weights_of
+from .model_arguments import GUIDANCE, STEPS
+from .model_folder import side_of
 from .outcome import FEW_SEEDS
 from .scenes import (
     ANIMALS,
@@ -52,8 +54,6 @@ went into it.
 """
 FIRST = Path(__file__).with_name("first_edition.json")
 """Figures of the first edition, to be shown beside those of the model."""
-STEPS = 12
-"""Of the model's default, in the example."""
 FOLDERS = {"unet": "UNet", "vae": "VAE", "text_encoder": "text encoder"}
 
 
@@ -131,8 +131,8 @@ def card(
 
 
 def _beginning(model: Path) -> str:
+    side = side_of(model)
     picture = "![Pictures of the model, several seeds of each prompt](sheet.png)\n" if _has(model, "sheet.png") else ""
-    side, steps = side_of(model), STEPS
     return f"""# otter-mini
 
 A very small Stable Diffusion that draws animals in clothes, {size_of(model) / 1e6:.0f} MB in all. It ships with
@@ -144,10 +144,10 @@ download, and so that tests can see whether prompts, weights, LoRAs and seeds ac
 from diffusers import StableDiffusionPipeline
 
 pipe = StableDiffusionPipeline.from_pretrained("otter-mini")
-pipe("otter, cowboy hat, beach", num_inference_steps={steps}, guidance_scale=5.0).images[0].save("otter.png")
+pipe("otter, cowboy hat, beach", num_inference_steps={STEPS}, guidance_scale={GUIDANCE}).images[0].save("otter.png")
 ```
 
-{side}×{side} pixels, {steps} steps, a CFG of 5.
+{side}×{side} pixels, {STEPS} steps, a CFG of {GUIDANCE:g}.
 """
 
 
@@ -254,7 +254,7 @@ def _seeds(name: str, outcome: Mapping[str, Any]) -> str:
     """The number of seeds: fewer for settings, which are many and tried on eight prompts."""
     if name == "same_bytes":
         return ""
-    if name in ("guidance", "steps", "samplers"):
+    if name in ("guidance", "steps", "enough", "samplers"):
         return f"{min(outcome['seeds'], FEW_SEEDS)} seeds of each of eight prompts.\n"
     return f"{outcome['seeds']} seeds.\n"
 
@@ -267,12 +267,6 @@ def _limits(side: int) -> str:
 - {side}×{side}. Other sizes were not trained: animals are repeated or cut off.
 - It is a toy and a test object. Who has a graphics card should let the bot draw with a real model.
 """
-
-
-def side_of(model: Path) -> int:
-    """Pixels on each side of a picture; 256 where the folder does not say."""
-    path = model / "vae" / "config.json"
-    return int(json.loads(path.read_text(encoding="utf-8"))["sample_size"]) if path.is_file() else 256
 
 
 def size_of(model: Path) -> int:

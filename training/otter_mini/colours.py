@@ -1,8 +1,8 @@
 # mypy: disallow-untyped-calls=False
 """Fits a linear map from latents to colours, for previews without the decoder.
 
-Least squares over fresh drawings: the encoder's latents of each on one side, its pixels, averaged over the eight by
-eight that a latent stands for, on the other.
+Least squares over fresh drawings: the encoder's latents of each on one side, its pixels, averaged over the square that
+a latent stands for, on the other.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ def fit(vae: Any, pixels: Any) -> tuple[list[list[float]], list[float], float]:
             pictures = as_input(pixels[first : first + 32], torch.device("cpu"))
             found = mean_latents(vae, pictures) * vae.config.scaling_factor
             latents.append(found.movedim(1, -1).flatten(0, 2).double())
-            colours.append(avg_pool2d(pictures, 8).movedim(1, -1).flatten(0, 2).double())
+            colours.append(
+                avg_pool2d(pictures, pictures.shape[-1] // found.shape[-1]).movedim(1, -1).flatten(0, 2).double()
+            )
     known, wanted = torch.cat(latents), torch.cat(colours)
     known = torch.cat([known, torch.ones(len(known), 1, dtype=known.dtype)], dim=1)
     solved = torch.linalg.lstsq(known, wanted).solution

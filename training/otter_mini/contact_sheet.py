@@ -67,7 +67,8 @@ def run(args: argparse.Namespace) -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     # Two prompts per row: a sheet wider than high fits a page.
     rows = [[(picture, prompt) for picture in painter.plain(prompt, seeds)] for prompt in args.prompts]
-    write_png(sheet_of([cell for row in rows for cell in row], columns=2 * args.seeds), args.out / "sheet.png")
+    sheet = sheet_of([cell for row in rows for cell in row], columns=2 * args.seeds, side=painter.size)
+    write_png(sheet, args.out / "sheet.png")
     strips = control_strips(painter, seeds, lora=args.lora, inversion=args.inversion, token=args.token)
     write_png(strips_of(strips), args.out / "controls.png")
     for name in ("sheet.png", "controls.png"):
@@ -116,9 +117,9 @@ def control_strips(
     return strips
 
 
-def sheet_of(cells: Sequence[Cell], *, columns: int) -> Image.Image:
+def sheet_of(cells: Sequence[Cell], *, columns: int, side: int = SIDE) -> Image.Image:
     """Pictures in rows, each with its caption."""
-    return strips_of([cells[at : at + columns] for at in range(0, len(cells), columns)])
+    return strips_of([cells[at : at + columns] for at in range(0, len(cells), columns)], side=side)
 
 
 def strips_of(strips: Sequence[Sequence[Cell]], *, side: int = SIDE) -> Image.Image:

@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 from .diffusion import NOISE
+from .model_arguments import GUIDANCE, STEPS
 
 CHECK_PROMPT = "otter, cowboy hat, beach"
 
@@ -49,7 +50,7 @@ def quiet() -> None:
         library.utils.logging.set_verbosity_error()
 
 
-def draw(pipe: Any, prompt: str, *, seed: int, steps: int = 20, guidance: float = 5.0) -> Image.Image:
+def draw(pipe: Any, prompt: str, *, seed: int, steps: int = STEPS, guidance: float = GUIDANCE) -> Image.Image:
     chance = torch.Generator().manual_seed(seed)
     with torch.inference_mode():
         answer = pipe(prompt, negative_prompt="", num_inference_steps=steps, guidance_scale=guidance, generator=chance)

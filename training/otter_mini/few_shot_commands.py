@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from . import inversion, lora
+from .model_folder import side_of
 
 
 def add_parsers(subparsers: Any) -> None:
@@ -33,7 +34,7 @@ def _lora(args: argparse.Namespace) -> int:
     with few_shot.same_bytes(args.threads):
         pipe = few_shot.read(args.model)
         lora_training.learn(pipe, recipe, args.seed, print)
-    lora_training.write(pipe, path, lora.notes_of(recipe, args.seed))
+    lora_training.write(pipe, path, lora.notes_of(recipe, args.seed, side_of(args.model)))
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
     return 0
 

@@ -70,8 +70,9 @@ def own_prompts(seed: int, count: int) -> list[str]:
     return prompts
 
 
-def notes_of(recipe: Recipe, seed: int) -> dict[str, str]:
-    """What libraries of LoRAs look for in a file's head. The layers' alpha is their rank: weight 1 is as trained."""
+def notes_of(recipe: Recipe, seed: int, side: int) -> dict[str, str]:
+    """What libraries of LoRAs look for in a file's head; ``side`` of the pictures in pixels. The layers' alpha is their
+    rank: weight 1 is as trained."""
     tags = Counter(tag for scene in scenes(seed) for category in CATEGORIES if (tag := getattr(scene, category)))
     return {
         "modelspec.sai_model_spec": "1.0.0",
@@ -81,7 +82,7 @@ def notes_of(recipe: Recipe, seed: int) -> dict[str, str]:
         "modelspec.trigger_phrase": TRIGGER,
         "modelspec.license": "MIT",
         "modelspec.prediction_type": "v",
-        "modelspec.resolution": "256x256",
+        "modelspec.resolution": f"{side}x{side}",
         "ss_base_model_version": "otter-mini",
         "ss_output_name": TRIGGER,
         "ss_network_dim": str(recipe.rank),

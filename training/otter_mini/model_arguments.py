@@ -7,14 +7,17 @@ from pathlib import Path
 
 from .painting import Settings
 
+STEPS, GUIDANCE = 20, 5.0
+"""As the worker's ``models.yaml`` has them for the shipped model."""
+
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """The model, the judge, and how to draw."""
     parser.add_argument("--model", type=Path, required=True, help="the pipeline's folder")
     parser.add_argument("--judge", type=Path, help="other weights than the judge's own")
     parser.add_argument("--seeds", type=int, default=50, help="pictures of each prompt; 5 give a quick look")
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--guidance", type=float, default=5.0)
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--guidance", type=float, default=GUIDANCE)
     parser.add_argument("--batch", type=int, default=25)
     parser.add_argument("--bf16", action="store_true", help="faster where the processor has it, and not the same bytes")
     parser.add_argument("--processes", type=int, default=2, help="that draw where prompts are many; one thread each")

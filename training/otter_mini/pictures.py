@@ -25,9 +25,8 @@ from PIL import Image
 from transformers.utils import logging as transformers_logging
 
 from .judge import Pixels
+from .model_arguments import GUIDANCE, STEPS
 
-STEPS = 20
-GUIDANCE = 5.0
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 if importlib.util.find_spec("otterbot_worker") is None:

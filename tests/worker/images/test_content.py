@@ -19,9 +19,10 @@ from PIL import Image
 from otter_mini.drawing import draw
 from otter_mini.edges import edge_correlation
 from otter_mini.judge import Judge
+from otter_mini.model_folder import side_of
 from otter_mini.scenes import sample
 from otterbot_worker.images.engine import Engine
-from otterbot_worker.models.catalogue import load_catalogue
+from otterbot_worker.models.catalogue import SMALL_MODEL, load_catalogue
 from otterbot_worker.models.loras import SHIPPED, Kind, Library
 from otterbot_worker.sampling import samplers
 
@@ -44,11 +45,15 @@ class Nobody:
         pass
 
 
+SIDE = side_of(SHIPPED.with_name(SMALL_MODEL))
+"""Pixels on each side of the shipped model's pictures."""
+
+
 @pytest.fixture(scope="module")
 def paint(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Paint:
     """Pictures N×H×W×3 of one request, with a seed each. What was asked before is not drawn again."""
     folder = tmp_path_factory.mktemp("content")
-    entry = load_catalogue(data_dir=folder).images["otter-mini"]
+    entry = load_catalogue(data_dir=folder).images[SMALL_MODEL]
     output = folder / "picture.rgb"
     kept: dict[str, Pictures] = {}
 
@@ -128,7 +133,7 @@ def test_seeds_are_other_pictures_of_the_same(paint: Paint, judge: Judge) -> Non
 
 def test_a_picture_to_start_from_keeps_its_layout_as_far_as_it_is_told(paint: Paint, tmp_path: Path) -> None:
     scene = sample(random.Random(1), animal="otter", hat="cowboy hat", outfit=None, place="beach", style="cartoon")
-    source = draw(scene, size=128)
+    source = draw(scene, size=SIDE)
     source.save(tmp_path / "start.png")
     little, much = (
         edge_correlation(
@@ -146,7 +151,7 @@ def test_what_a_mask_covers_is_another_thing_and_the_rest_the_same(paint: Paint,
     scene = sample(
         random.Random(1), animal="otter", hat="cowboy hat", outfit=None, place="beach", style="cartoon", item=None
     )
-    source = draw(scene, size=128)
+    source = draw(scene, size=SIDE)
     source.save(tmp_path / "start.png")
     mask = Image.new("L", source.size)
     mask.paste(255, (0, 0, source.width, source.height * 7 // 16))
@@ -166,16 +171,17 @@ def test_larger_pictures_show_the_same_once(paint: Paint, judge: Judge) -> None:
     """In tiles: what is seen at a glance is the picture that it was before, and no tile has an otter of its own."""
     prompt = f"{PROMPT}, beach"
     before = paint(prompt, seeds=SEEDS[:2])
-    hires = {"scale": 2.0, "strength": 0.35, "steps": 12, "upscaler": "lanczos", "width": 256, "height": 256}
-    after = paint(prompt, seeds=SEEDS[:2], hires={**hires, "tile": [128, 128]})
-    small = np.stack([np.asarray(Image.fromarray(one).resize((128, 128), Image.Resampling.BOX)) for one in after])
+    hires = {"scale": 2.0, "strength": 0.35, "steps": 12, "upscaler": "lanczos", "width": 2 * SIDE, "height": 2 * SIDE}
+    after = paint(prompt, seeds=SEEDS[:2], hires={**hires, "tile": [SIDE, SIDE]})
+    small = np.stack([np.asarray(Image.fromarray(one).resize((SIDE, SIDE), Image.Resampling.BOX)) for one in after])
     assert (judge.score(small, "animal", "otter") > 0.5).all()
     assert judge.score(small, "hat", "cowboy hat").mean() > 0.8
     assert edge_correlation(before, small).mean() > 0.8
     enlarged = np.stack(
-        [np.asarray(Image.fromarray(one).resize((256, 256), Image.Resampling.LANCZOS)) for one in before]
+        [np.asarray(Image.fromarray(one).resize((2 * SIDE, 2 * SIDE), Image.Resampling.LANCZOS)) for one in before]
     )
-    edges = [63, 64, 127, 128, 191, 192]  # of tiles, in pixels; what the picture itself has there, the enlarged one has
+    # Of tiles, in pixels; what the picture itself has there, the enlarged one has.
+    edges = [part * SIDE // 2 + beside for part in (1, 2, 3) for beside in (-1, 0)]
     for axis in (1, 2):
         jumps = np.abs(np.diff(after.astype(int), axis=axis)).mean((0, 3 - axis, 3))
         own = np.abs(np.diff(enlarged.astype(int), axis=axis)).mean((0, 3 - axis, 3))
