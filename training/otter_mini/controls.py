@@ -22,7 +22,10 @@ from .tables import aligned
 if TYPE_CHECKING:
     from .experiments import Laboratory
 
-NAMES = ("weights", "negative", "image_to_image", "same_bytes", "guidance", "steps", "samplers", "lora", "inversion")
+NAMES = (
+    "weights", "negative", "image_to_image", "same_bytes", "guidance", "steps", "enough", "samplers", "lora",
+    "inversion",
+)  # fmt: skip
 """In the order in which they run; the last one changes the loaded pipeline for good."""
 
 

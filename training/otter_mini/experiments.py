@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from . import convergence
 from .captions import prompt_of
 from .drawing import draw
 from .edges import edge_correlation
@@ -250,6 +251,9 @@ class Laboratory:
 
     def steps(self) -> Outcome:
         return _usable("Steps", [self._settings({"steps": steps}, steps=steps) for steps in STEPS])
+
+    def enough(self) -> Outcome:
+        return convergence.measure(self.painter, self.seeds[:FEW_SEEDS])
 
     def samplers(self) -> Outcome:
         from otterbot_worker.sampling.samplers import SAMPLERS
