@@ -1,7 +1,8 @@
-"""A pipeline of random weights with the shape of otter-mini, small enough to learn in a test."""
+"""Pipelines of random weights with the shape of otter-mini, small enough to learn in a test."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -11,7 +12,16 @@ from otter_mini.recipe import Recipe
 
 
 def write_model(folder: Path) -> Path:
+    return _write(Recipe.tiny(), folder)
+
+
+def write_first_edition(folder: Path) -> Path:
+    """What a model of the recipe can grow from: half the side, and a level less."""
     recipe = Recipe.tiny()
+    return _write(replace(recipe, size=128, vae=replace(recipe.vae, channels=recipe.vae.channels[1:])), folder)
+
+
+def _write(recipe: Recipe, folder: Path) -> Path:
     words = tokenizer.make(folder.parent / f"{folder.name}-words")
     both = diffusion.build(recipe, len(words))
     with torch.random.fork_rng(devices=[]):

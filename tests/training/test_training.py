@@ -15,11 +15,14 @@ import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
+from small_model import write_first_edition
 
 from otter_mini import checkpoints, diffusion, export, loop, vae
 from otter_mini.__main__ import main
 from otter_mini.checkpoints import ForeignFiles, InUse
+from otter_mini.evaluate import weights_of
 from otter_mini.few_shot import same_bytes
+from otter_mini.model_folder import side_of
 from otter_mini.recipe import STAGES, Recipe
 from otter_mini.training import Training
 
@@ -55,9 +58,12 @@ def copy_of(trained: Training, tmp_path: Path) -> Callable[[str], Training]:
         training = replace(trained, directory=tmp_path / "copy")
         for stage in STAGES[STAGES.index(until) + 1 :]:
             (training.directory / f"{stage}.done").unlink()
-            for made in {"vae": ["vae", "vae.ckpt"], "diffusion": ["diffusion.ckpt"], "export": ["otter-mini"]}.get(
-                stage, []
-            ):
+            for made in {
+                "vae": ["vae", "vae.ckpt"],
+                "diffusion": ["diffusion.ckpt"],
+                "negatives": ["negatives.ckpt"],
+                "export": ["otter-mini"],
+            }.get(stage, []):
                 path = training.directory / made
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         return training
@@ -92,7 +98,7 @@ def test_another_seed_gives_another_model(trained: Training) -> None:
     assert not torch.equal(saved["model"]["unet.conv_in.weight"], start[0]["unet.conv_in.weight"])
 
 
-@pytest.mark.parametrize(("stage", "before"), [("vae", "draw"), ("diffusion", "latents")])
+@pytest.mark.parametrize(("stage", "before"), [("vae", "draw"), ("diffusion", "latents"), ("negatives", "diffusion")])
 def test_interrupted_and_resumed_is_as_if_nothing_had_happened(
     trained: Training, copy_of: Callable[[str], Training], stage: str, before: str
 ) -> None:
@@ -128,7 +134,9 @@ def test_files_of_another_recipe_are_refused(trained: Training) -> None:
     for other, name in (
         (Recipe.tiny(seed=2), "draw.done"),
         (replace(tiny, vae=replace(tiny.vae, steps=7)), "vae.done"),
+        (replace(tiny, start="another model"), "vae.done"),
         (replace(tiny, diffusion=replace(tiny.diffusion, steps=7)), "diffusion.done"),
+        (replace(tiny, negatives=replace(tiny.negatives, steps=7)), "negatives.done"),
     ):
         with pytest.raises(ForeignFiles, match=f"{name} was made with another recipe or seed: take another directory"):
             replace(trained, recipe=other).run()
@@ -152,6 +160,7 @@ def test_a_stage_depends_on_its_own_part_and_those_before() -> None:
         "draw": replace(tiny, data=replace(tiny.data, captions=3)),
         "vae": replace(tiny, vae=replace(tiny.vae, ema=0.9)),
         "diffusion": replace(tiny, diffusion=replace(tiny.diffusion, heads=4)),
+        "negatives": replace(tiny, negatives=replace(tiny.negatives, guidance=4.0)),
     }
     for stage, other in changed.items():
         first = STAGES.index(stage)
@@ -184,14 +193,14 @@ def test_the_export_loads_unchanged_and_draws(trained: Training) -> None:
         "trailing",
     )
     one, same, other = (np.asarray(export.draw(pipe, "otter, crown", seed=seed, steps=3)) for seed in (1, 1, 2))
-    assert one.shape == (128, 128, 3)
+    assert one.shape == (256, 256, 3)
     assert np.array_equal(one, same)
     assert not np.array_equal(one, other)
 
 
 def test_the_export_is_the_moving_average_in_half_precision(trained: Training) -> None:
     pipe = export.read(trained.model)
-    saved = tensors(trained.directory / "diffusion.ckpt")
+    saved = tensors(trained.directory / "negatives.ckpt")
     both = diffusion.build(trained.recipe, len(pipe.tokenizer))
     names = [name for name, _ in both.named_parameters()]
     state = {
@@ -218,7 +227,7 @@ def test_latents_have_mean_0_and_deviation_1(trained: Training) -> None:
 def test_latents_are_brought_to_mean_0_without_changing_the_pictures() -> None:
     recipe = Recipe.tiny()
     chance = torch.Generator().manual_seed(4)
-    pictures = torch.randint(0, 256, (8, 128, 128, 3), generator=chance).byte().numpy()
+    pictures = torch.randint(0, 256, (8, 256, 256, 3), generator=chance).byte().numpy()
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(4)
         autoencoder = vae.new(recipe.vae, recipe.size).eval()
@@ -285,7 +294,7 @@ def test_preview_draws_with_a_checkpoint_half_way(copy_of: Callable[[str], Train
     with pytest.raises(loop.Interrupted):
         replace(training, stop_at=("diffusion", 3)).run()
     sheet, step = training.preview(["otter, crown", "fox"], seeds=3, steps=2, guidance=5.0)
-    assert (sheet.size, step) == ((3 * 128, 2 * 128), 2)
+    assert (sheet.size, step) == ((3 * 256, 2 * 256), 2)
 
 
 def test_the_program_says_what_is_wrong_and_returns_1(
@@ -303,6 +312,50 @@ def test_the_program_says_what_is_wrong_and_returns_1(
     )
     assert main(["evaluate", "--model", str(trained.directory)]) == 1
     assert capsys.readouterr().err == f"otter_mini: there is no model in {trained.directory}\n"
+
+
+@pytest.fixture(scope="module")
+def first_edition(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of half the side, whose weights are random."""
+    return write_first_edition(tmp_path_factory.mktemp("first") / "otter-mini")
+
+
+def test_it_grows_from_a_finished_model(first_edition: Path, tmp_path: Path) -> None:
+    """Before their first step the autoencoder decodes as the old one, and the U-Net is the old one."""
+    recipe = replace(Recipe.tiny(), start=weights_of(first_edition))
+    training = Training(recipe=recipe, directory=tmp_path / "grown", start=first_edition, processes=1)
+    training.run("latents")
+    for stage in ("diffusion", "negatives"):
+        with pytest.raises(loop.Interrupted):
+            replace(training, stop_at=(stage, 5)).run()
+    training.run()
+    assert "grows from otter-mini" in (training.directory / "log.txt").read_text()
+    old, new = export.read(first_edition), export.read(training.model)
+    assert side_of(training.model) == 2 * side_of(first_edition) == 256
+    assert new.vae.config.sample_size == 256
+    assert np.asarray(export.draw(new, "otter", seed=1, steps=2)).shape == (256, 256, 3)
+    start = diffusion.build(recipe, len(new.tokenizer))
+    for name, weight in new.unet.named_parameters():
+        known = dict(old.unet.named_parameters())[name]
+        assert (weight - known).abs().max() < 0.02, f"{name}: six steps do not go far"
+        if weight.ndim > 1:
+            assert not torch.allclose(weight, dict(start.unet.named_parameters())[name], atol=1e-3), name
+    again = Training(recipe=recipe, directory=tmp_path / "again", start=first_edition, processes=1)
+    again.run()
+    assert files(again.model) == files(training.model), "the same bytes, stopped on the way or not"
+
+
+def test_the_program_grows_from_a_folder_and_says_what_does_not_fit(
+    first_edition: Path, trained: Training, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = ["vae", "--tiny", "--threads", "1", "--processes", "1", "--out", str(tmp_path / "out"), "--from"]
+    assert main([*there, str(tmp_path / "nothing")]) == 1
+    assert capsys.readouterr().err == f"otter_mini: there is no model in {tmp_path / 'nothing'}\n"
+    assert main([*there, str(trained.model)]) == 1, "it has the size already"
+    assert "otter_mini: an autoencoder of" in capsys.readouterr().err
+    shutil.rmtree(tmp_path / "out")
+    assert main([*there, str(first_edition)]) == 0
+    assert (tmp_path / "out/vae/config.json").is_file()
 
 
 def test_help_lists_everything_without_torch() -> None:

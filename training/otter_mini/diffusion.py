@@ -1,5 +1,5 @@
 # mypy: disallow-untyped-calls=False
-"""Trains U-Net and text encoder together from scratch, on cached latents.
+"""Trains U-Net and text encoder together, on cached latents: from scratch, or from a finished model's weights.
 
 The model predicts v. Latents are N×C×16×16 with standard deviation 1, prompts N×77 token numbers.
 """
@@ -7,6 +7,7 @@ The model predicts v. Latents are N×C×16×16 with standard deviation 1, prompt
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,9 @@ def build(recipe: Recipe, tokens: int) -> Both:
     """Both models with the random weights that the seed gives."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(checkpoints.number(recipe.seed, "diffusion", "start"))
-        return Both(recipe.diffusion, tokens=tokens, channels=recipe.vae.latent_channels, side=recipe.size // 8)
+        return Both(
+            recipe.diffusion, tokens=tokens, channels=recipe.vae.latent_channels, side=recipe.size // recipe.vae.factor
+        )
 
 
 def signal_shares() -> torch.Tensor:
@@ -115,6 +118,28 @@ def spread_times(count: int, chance: torch.Generator) -> torch.Tensor:
     """One random time step from each of ``count`` equal parts of the range, in random order."""
     places = (torch.arange(count) + torch.rand(count, generator=chance)) / count
     return (places * TIME_STEPS).long().clamp(max=TIME_STEPS - 1)[torch.randperm(count, generator=chance)]
+
+
+@dataclass(frozen=True)
+class Noised:
+    """``noisy`` inputs and the ``velocity`` that is to be seen in them, both N×C×16×16."""
+
+    noisy: torch.Tensor
+    velocity: torch.Tensor
+
+
+def noised(
+    recipe: DiffusionRecipe, pictures: torch.Tensor, times: torch.Tensor, shares: torch.Tensor, chance: torch.Generator
+) -> Noised:
+    """Latents with the noise of their time step."""
+    noise = torch.randn(pictures.shape, generator=chance)
+    share = shares[times].view(-1, 1, 1, 1)
+    velocity = share.sqrt() * noise - (1 - share).sqrt() * pictures
+    # Train pure noise too: even the last step of this schedule contains a trace of the picture, while drawing
+    # starts without any.
+    pure = (times >= recipe.pure_from) & (torch.rand(len(pictures), generator=chance) < recipe.pure)
+    visible = torch.where(pure.view(-1, 1, 1, 1), 0.0, share.sqrt())
+    return Noised(visible * pictures + (1 - visible.square()).sqrt() * noise, velocity)
 
 
 def tokens_of(texts: list[list[str]], tokenizer: Any) -> npt.NDArray[np.int16]:
@@ -141,18 +166,10 @@ def loss_function(
         unsaid = torch.rand(own.batch, generator=chance) < own.empty
         said = torch.where(unsaid[:, None], blank, said)
         times = spread_times(own.batch, chance)
-        pictures = latents[which].float()
-        noise = torch.randn(pictures.shape, generator=chance)
-        share = shares[times].view(-1, 1, 1, 1)
-        velocity = share.sqrt() * noise - (1 - share).sqrt() * pictures
-        # Train pure noise too: even the last step of this schedule contains a trace of the picture, while drawing
-        # starts without any.
-        pure = (times >= own.pure_from) & (torch.rand(own.batch, generator=chance) < own.pure)
-        visible = torch.where(pure.view(-1, 1, 1, 1), 0.0, share.sqrt())
-        noisy = visible * pictures + (1 - visible.square()).sqrt() * noise
+        seen = noised(own, latents[which].float(), times, shares, chance)
         with torch.autocast(device.type, torch.bfloat16):
-            made = both(noisy.to(device), times.to(device), said.to(device))
-        off = (made.float() - velocity.to(device)).square().mean(dim=(1, 2, 3))
+            made = both(seen.noisy.to(device), times.to(device), said.to(device))
+        off = (made.float() - seen.velocity.to(device)).square().mean(dim=(1, 2, 3))
         loss = (off * weights[times].to(device)).mean()
         plain = f"(unweighted {float(off.detach().mean()):.3f})" if (step + 1) % loop.REPORT_EVERY == 0 else ""
         return loss, plain

@@ -66,16 +66,12 @@ class Pictures:
         wording = torch.randint(self._prompts.shape[1], (count,), generator=chance)
         latents, prompts = self._latents[which, where], self._prompts[which, wording]
         times = diffusion.spread_times(count, chance)
-        noise = torch.randn(latents.shape, generator=chance)
-        share = self._shares[times].view(-1, 1, 1, 1)
-        own = Diffusion()
-        pure = (times >= own.pure_from) & (torch.rand(count, generator=chance) < own.pure)
-        visible = torch.where(pure.view(-1, 1, 1, 1), 0.0, share.sqrt())
+        seen = diffusion.noised(Diffusion(), latents, times, self._shares, chance)
         return Batch(
-            noisy=visible * latents + (1 - visible.square()).sqrt() * noise,
+            noisy=seen.noisy,
             times=times,
             prompts=prompts,
-            velocity=share.sqrt() * noise - (1 - share).sqrt() * latents,
+            velocity=seen.velocity,
             weights=self._weights[times],
         )
 

@@ -5,7 +5,8 @@
 ``draw``          ``pictures.npy``, ``captions.json``
 ``vae``           ``vae/`` (``vae.ckpt`` on the way)
 ``latents``       ``latents.npy``
-``diffusion``     ``tokenizer/``, ``diffusion.ckpt`` (the moving average in it is the model)
+``diffusion``     ``tokenizer/``, ``diffusion.ckpt`` (the moving average in it is what learned)
+``negatives``     ``negatives.ckpt``, from the moving average of the diffusion
 ``export``        ``otter-mini/``
 ================  =====================================================
 """
@@ -20,16 +21,20 @@ import numpy as np
 import torch
 from PIL import Image
 
-from . import checkpoints, dataset, diffusion, export, loop, tokenizer, vae
+from . import checkpoints, dataset, diffusion, export, growth, loop, negatives_training, tokenizer, vae
 from .recipe import STAGES, Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """One training in ``directory``. ``stop_at`` ends the named stage before that step, for tests."""
+    """One training in ``directory``. ``stop_at`` ends the named stage before that step, for tests.
+
+    ``start``: the folder of the model that it grows from, whose hash is ``recipe.start``.
+    """
 
     recipe: Recipe
     directory: Path
+    start: Path | None = None
     processes: int = 2
     device: str = "cpu"
     stop_at: tuple[str, int] | None = None
@@ -74,9 +79,11 @@ class Training:
         )
 
     def _vae(self, log: checkpoints.Log) -> None:
-        pictures = dataset.load_pictures(self.directory)
+        pictures = dataset.load_pictures(self.directory, self.recipe.vae.pictures)
         device = torch.device(self.device)
-        made = vae.train(self.recipe, self.directory, pictures, log, device=device, stop_at=self._stop("vae"))
+        old = growth.read(self.start).vae if self.start else None
+        how = {"device": device, "stop_at": self._stop("vae"), "grown_from": old}
+        made = vae.train(self.recipe, self.directory, pictures, log, **how)
         made.cpu().save_pretrained(self.directory / "vae")
 
     def _load_vae(self) -> Any:
@@ -96,19 +103,45 @@ class Training:
     def _diffusion(self, log: checkpoints.Log) -> None:
         words = tokenizer.make(self.directory / "tokenizer")
         prompts = diffusion.tokens_of(dataset.load_captions(self.directory), words)
-        empty = diffusion.tokens_of([[""]], words)[0, 0].astype(np.int64)
-        latents = torch.from_numpy(np.load(self.directory / "latents.npy"))
+        latents = self._load_latents()
         device = torch.device(self.device)
-        both = diffusion.build(self.recipe, len(words)).to(device)
-        both.learn_fast()
+        both = diffusion.build(self.recipe, len(words))
+        if self.start:
+            old = growth.read(self.start)
+            growth.grow_unet(both.unet, old.unet)
+            kept = growth.grow_words(both.text_encoder, words, old.text_encoder, old.tokenizer, self.recipe.seed)
+            log(f"diffusion: grows from {self.start.name}, {kept} of its {len(old.tokenizer)} tokens")
+        both.to(device).learn_fast()
         size = sum(parameter.numel() for parameter in both.parameters()) / 1e6
         log(f"diffusion: {len(latents)} pictures, {len(words)} tokens, {size:.2f} million parameters")
         plan = diffusion.plan_of(self.recipe, self.directory, self._stop("diffusion"))
+        empty = self._empty(words)
         loop.run(plan, both, diffusion.loss_function(self.recipe, both, latents, prompts, empty, device), log)
+
+    def _negatives(self, log: checkpoints.Log) -> None:
+        words = tokenizer.load(self.directory / "tokenizer")
+        texts = negatives_training.texts_of(self.recipe, words)
+        device = torch.device(self.device)
+        both = diffusion.build(self.recipe, len(words))
+        learned = diffusion.plan_of(self.recipe, self.directory)
+        loop.load_average(both, learned.path, learned.fingerprint)
+        both.to(device).learn_fast()
+        plan = negatives_training.plan_of(self.recipe, self.directory, self._stop("negatives"))
+        latents, empty = self._load_latents(), self._empty(words)
+        loop.run(plan, both, negatives_training.loss_function(self.recipe, both, latents, texts, empty, device), log)
+
+    def _load_latents(self) -> torch.Tensor:
+        return torch.from_numpy(np.load(self.directory / "latents.npy"))
+
+    def _empty(self, words: Any) -> Any:
+        """The 77 tokens of the empty prompt."""
+        return diffusion.tokens_of([[""]], words)[0, 0].astype(np.int64)
 
     def pipeline(self) -> tuple[Any, int]:
         """What the newest checkpoint draws with, and its step. ``FileNotFoundError`` if there is none yet."""
-        plan = diffusion.plan_of(self.recipe, self.directory)
+        plan = negatives_training.plan_of(self.recipe, self.directory)
+        if not plan.path.exists():
+            plan = diffusion.plan_of(self.recipe, self.directory)
         if not plan.path.exists():
             raise FileNotFoundError(f"there is no {plan.path} yet: the diffusion training writes it now and then")
         words = tokenizer.load(self.directory / "tokenizer")

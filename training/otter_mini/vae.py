@@ -1,5 +1,5 @@
 # mypy: disallow-untyped-calls=False
-"""Trains the autoencoder: pictures to latents of an eighth of the side, and back as sharply as it can.
+"""Trains the autoencoder: pictures to latents of a sixteenth of the side, and back as sharply as it can.
 
 Pictures are N×3×H×W in -1 … 1. While it learns, the latents get a little noise, measured in their own
 standard deviations: the decoder then overlooks the small errors of a diffusion model, and the
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from . import checkpoints, loop
+from . import checkpoints, growth, loop
 from .dataset import Pixels
 from .recipe import Recipe
 from .recipe import Vae as VaeRecipe
@@ -58,17 +58,19 @@ def begin(vae: Any) -> None:
 
 def as_input(pixels: Pixels, device: torch.device) -> torch.Tensor:
     """N×H×W×3 bytes to N×3×H×W in -1 … 1."""
-    picture = torch.from_numpy(np.ascontiguousarray(pixels)).to(device)
+    picture = torch.from_numpy(np.require(pixels, requirements=["C", "W"])).to(device)
     return picture.permute(0, 3, 1, 2).float().div(127.5).sub(1)
 
 
 def crops(pictures: Pixels, recipe: VaeRecipe, seed: int, step: int) -> Pixels:
-    """Those of one step: batch×crop×crop×3."""
+    """Those of one step: batch×crop×crop×3; towards the end whole pictures of as many pixels."""
     chance = np.random.default_rng(checkpoints.number(seed, "vae", step))
-    side = min(recipe.crop, pictures.shape[1])
-    places = (pictures.shape[1] - side) // recipe.grid + 1
-    which = chance.integers(len(pictures), size=recipe.batch)
-    at = chance.integers(places, size=(recipe.batch, 2)) * recipe.grid
+    whole = pictures.shape[1]
+    side = whole if step >= recipe.whole_from else min(recipe.crop, whole)
+    count = max(1, recipe.batch * min(recipe.crop, whole) ** 2 // side**2)
+    places = (whole - side) // recipe.grid + 1
+    which = chance.integers(len(pictures), size=count)
+    at = chance.integers(places, size=(count, 2)) * recipe.grid
     return np.stack([pictures[n, y : y + side, x : x + side] for n, (y, x) in zip(which, at, strict=True)])
 
 
@@ -80,19 +82,26 @@ def sharpness_loss(made: torch.Tensor, wanted: torch.Tensor, gradient: float) ->
 
 
 def mean_latents(vae: Any, pictures: torch.Tensor) -> torch.Tensor:
-    """N×C×H/8×W/8: the middle of what the encoder states."""
+    """N×C×H/f×W/f: the middle of what the encoder states."""
     mean: torch.Tensor = vae.encode(pictures).latent_dist.mean
     return mean
 
 
-def train(recipe: Recipe, directory: Path, pictures: Pixels, log: checkpoints.Log, **how: Any) -> Any:
-    """The finished autoencoder; ``how``: ``device``, ``stop_at``."""
-    own, device = recipe.vae, how.get("device", torch.device("cpu"))
+def started(recipe: Recipe, grown_from: Any = None) -> Any:
+    """Before its first step: random, or grown from the smaller one of a finished model."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(checkpoints.number(recipe.seed, "vae", "start"))
-        vae = new(own, recipe.size)
+        vae = new(recipe.vae, recipe.size)
         begin(vae)
-        vae = vae.to(device)
+    if grown_from is not None:
+        growth.grow_vae(vae, grown_from)
+    return vae
+
+
+def train(recipe: Recipe, directory: Path, pictures: Pixels, log: checkpoints.Log, **how: Any) -> Any:
+    """The finished autoencoder; ``how``: ``device``, ``stop_at``, ``grown_from``."""
+    own, device = recipe.vae, how.get("device", torch.device("cpu"))
+    vae = started(recipe, how.get("grown_from")).to(device)
     plan = loop.Plan(
         name="vae",
         path=directory / "vae.ckpt",
@@ -144,11 +153,14 @@ def fold(vae: Any, recipe: Recipe, pictures: Pixels, device: torch.device) -> No
 
 @torch.no_grad()
 def encode_all(vae: Any, pictures: Pixels, device: torch.device, log: checkpoints.Log) -> torch.Tensor:
-    """Latents of all pictures, N×C×H/8×W/8, half precision."""
+    """Latents of all pictures, N×C×H/f×W/f, half precision."""
     parts = []
+    # Nearly twice as fast on a CPU, without gradients.
+    vae.encoder.to(memory_format=torch.channels_last)
     for first in range(0, len(pictures), 32):
+        seen = as_input(pictures[first : first + 32], device).contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16):
-            latents = mean_latents(vae, as_input(pictures[first : first + 32], device))
+            latents = mean_latents(vae, seen)
         parts.append(latents.float().cpu().half())
         if first and first % 8000 == 0:
             log(f"latents {first}/{len(pictures)}")
