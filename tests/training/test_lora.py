@@ -19,7 +19,8 @@ from small_model import write_model
 
 from otter_mini import export, few_shot, lora, lora_training
 from otter_mini.lora import Recipe
-from otter_mini.scenes import HATS, HELD_OUT_SUBJECT, OUTFITS, PLACES, STYLES
+from otter_mini.scenes import ANIMALS, HATS, HELD_OUT_SUBJECT, OUTFITS, PLACES, STYLES
+from otter_mini.vocabulary import SYNONYMS
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # numpy in UniPC
 
@@ -136,6 +137,6 @@ def test_the_pictures_show_everything_with_a_hedgehog() -> None:
 def test_what_is_remembered_names_no_hedgehog() -> None:
     prompts = lora.own_prompts(3, 60)
     assert not any("hedgehog" in prompt.lower() for prompt in prompts)
-    animals = "otter|cat|kit|dog|pup|owl|fox|bear|grizzly|rabbit|bunny|hare|panda"
-    nobody = [prompt for prompt in prompts if not re.search(animals, prompt.lower())]
-    assert len(nobody) == 10
+    animals = re.compile("|".join(rf"\b{name}\b" for animal in ANIMALS for name in SYNONYMS[animal]))
+    nobody = [prompt for prompt in prompts if not animals.search(prompt.lower())]
+    assert 10 <= len(nobody) < 24, "every sixth, and captions that name none anyway"
