@@ -22,7 +22,7 @@ import numpy as np
 from job_overhead import PROMPT, Worker
 from PIL import Image
 
-from otterbot_worker.archive import Archive, ArchiveSettings, metadata, pictures
+from otterbot_worker.archive import Archive, ArchiveSettings, metadata, pictures, sidecars
 from otterbot_worker.schemas.records import Record
 
 STEPS = 4
@@ -64,7 +64,7 @@ def parts(folder: Path, size: int, samples: int) -> None:
     def describe(_: int) -> None:
         metadata.a1111(RECORD)
         metadata.own_chunk(RECORD)
-        metadata.sidecar(RECORD, filename="a.png", created="2026-01-01T00:00:00+00:00", private=False)
+        sidecars.of_picture(RECORD, filename="a.png", created="2026-01-01T00:00:00+00:00", private=False)
 
     def encode(_: int) -> None:
         pictures.encode(scratch, size, size, texts)

@@ -134,7 +134,7 @@ async def test_a_persona_is_set_and_shown(lab: Lab) -> None:
     said = (await lab.answer(room, "!persona You are {bot}, a pirate.", by=lab.admin)).body
     assert "You are {bot}, a pirate." in said
     assert "You are {bot}, a pirate." in (await lab.answer(room, "!persona")).body
-    assert re.search(r"persona.*: You are .*\(room\)", (await lab.answer(room, "!settings")).body)
+    assert re.search(r"persona.*: You are .*\(room\)", (await lab.answer(room, "!settings all")).body)
     _, said = await turn(lab, lab.user, room, "!chat who are you?")
     assert said.strip()
 

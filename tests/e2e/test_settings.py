@@ -16,7 +16,7 @@ async def test_a_rooms_defaults_are_checked_used_and_kept(lab: Lab, room: str) -
     assert "blurry" in (await lab.answer(room, "!settings negative blurry", by=lab.admin)).body
     assert "at most 1 picture" in (await lab.answer(room, "!settings count_max 1", by=lab.admin)).body
     await lab.maubot.restart()
-    listed = (await lab.answer(room, "!settings")).body
+    listed = (await lab.answer(room, "!settings all")).body
     assert "96×128 (room)" in listed
     assert "at most 1 picture" in (await lab.answer(room, "!draw otter --count 2")).body
     (picture,) = await lab.draw(room, "!draw otter")

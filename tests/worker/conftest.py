@@ -21,6 +21,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from draw_tasks import draw_task
 from hub import Hub
 
+from forks import client as forks
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.gpu.process import GpuProcess
 from otterbot_worker.models.catalogue import Catalogue, load_catalogue
@@ -54,6 +55,22 @@ models:
   tiny-zimage: {<<: *flow, folder: tiny-zimage, family: zimage}
   tiny-klein: {<<: *flow, folder: tiny-klein, family: flux2}
 """
+
+
+@pytest.fixture(scope="session", autouse=True)
+def servers() -> Iterator[forks.Servers]:
+    """The small processes of all tests are forks (`forks`), and the GPU processes too."""
+    made = forks.Servers()
+    with forks.forking(made, anew=True):
+        yield made
+    made.close()
+
+
+@pytest.fixture
+def new_processes() -> Iterator[None]:
+    """For tests of the start itself: nothing forks."""
+    with forks.forking(lambda _: None):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name, run, about in (
         ("serve", _serve, "run the worker"),
-        ("resume", _resume, "go on after a pause"),
+        ("lanes", _lanes, "list the cards of the running worker, and what they do"),
         ("openapi", _openapi, "print the description of the HTTP API"),
     ):
         commands.add_parser(name, help=about, description=about, parents=[common]).set_defaults(run=run)
@@ -82,7 +82,13 @@ def _parser() -> argparse.ArgumentParser:
     about = "free the card; queued work waits"
     paused = commands.add_parser("pause", help=about, description=about, parents=[common])
     paused.add_argument("--minutes", type=float, help="go on by itself after that (default: at `resume`)")
+    about_lane = "one card alone, by its name in `lanes`, as cuda:1; the others go on"
+    paused.add_argument("--lane", metavar="NAME", help=about_lane)
     paused.set_defaults(run=_pause)
+    about = "go on after a pause"
+    resumed = commands.add_parser("resume", help=about, description=about, parents=[common])
+    resumed.add_argument("--lane", metavar="NAME", help="one card that was paused alone")
+    resumed.set_defaults(run=_resume)
     return parser
 
 
@@ -218,19 +224,36 @@ def _doctor(asked: argparse.Namespace) -> int:
 
 def _pause(asked: argparse.Namespace) -> int:
     settings = config_file.load(asked.config)
-    call(settings, "POST", "/v1/pause", {} if asked.minutes is None else {"minutes": asked.minutes})
+    wanted = {"minutes": asked.minutes, "lane": asked.lane}
+    call(settings, "POST", "/v1/pause", {name: value for name, value in wanted.items() if value is not None})
     deadline = time.monotonic() + FREE_SECONDS
-    while (info := call(settings, "GET", "/v1/info"))["running"] or info["gpu"]["state"] != "stopped":
+    while not _free(call(settings, "GET", "/v1/info"), asked.lane):
         if time.monotonic() > deadline:
             raise Refused("paused, but the card is not free yet; see the worker's log")
         time.sleep(0.1)
-    print("paused; the card is free" + (f" for {asked.minutes:g} minutes" if asked.minutes else ""))
+    which = "the card is" if asked.lane is None else f"{asked.lane} is"
+    print(f"paused; {which} free" + (f" for {asked.minutes:g} minutes" if asked.minutes else ""))
     return 0
 
 
+def _free(info: Any, lane: str | None) -> bool:
+    """Whether all cards are free and nothing runs; with ``lane`` that one card."""
+    cards = [card for card in info["lanes"] if lane in (None, card["name"])]
+    quiet = all(not card["busy"] and card["gpu"]["state"] == "stopped" for card in cards)
+    return quiet and (lane is not None or not info["running"])
+
+
 def _resume(asked: argparse.Namespace) -> int:
-    call(config_file.load(asked.config), "POST", "/v1/resume")
-    print("resumed")
+    call(config_file.load(asked.config), "POST", "/v1/resume", {} if asked.lane is None else {"lane": asked.lane})
+    print("resumed" if asked.lane is None else f"{asked.lane} goes on")
+    return 0
+
+
+def _lanes(asked: argparse.Namespace) -> int:
+    from . import lane_list
+
+    for line in lane_list.lines(call(config_file.load(asked.config), "GET", "/v1/info")):
+        print(line)
     return 0
 
 

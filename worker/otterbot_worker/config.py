@@ -76,8 +76,18 @@ class QueueConfig(_Section):
     overtake_chat_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 40.0
 
 
+def _card(value: object) -> object:
+    """The number of a card is short for ``cuda:NUMBER``."""
+    return f"cuda:{value}" if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Card = Annotated[str, Field(pattern=r"^(cpu|cuda(:[0-9]{1,3})?)$"), BeforeValidator(_card)]
+MOST_CARDS = 16
+
+
 class GpuConfig(_Section):
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:[0-9]+)?)$")] = "auto"
+    devices: Literal["auto"] | Annotated[list[Card], Field(min_length=1, max_length=MOST_CARDS)] | None = None
     threads: Annotated[int | None, Field(ge=1, le=512)] = None
     step_timeout: Seconds = 300.0
     load_timeout: Seconds = 900.0
@@ -86,6 +96,15 @@ class GpuConfig(_Section):
     lease: Literal["measured", "exclusive"] = "measured"
     idle_unload_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 900.0
     lock_file: FilePath | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> GpuConfig:
+        if self.devices is not None and self.device != "auto":
+            raise ValueError("device and devices say the same: set one of them")
+        cards = self.devices if isinstance(self.devices, list) else []
+        if any(cards.count(card) > 1 for card in cards if card != "cpu"):
+            raise ValueError("devices names a card twice")
+        return self
 
 
 class ImagesConfig(_Section):

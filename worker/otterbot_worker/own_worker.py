@@ -48,9 +48,18 @@ def call(config: Config, method: str, path: str, body: Any = None) -> Any:
         with _opener().open(request, timeout=SECONDS) as response:
             return json.load(response)
     except urllib.error.HTTPError as error:
-        raise (WrongToken if error.code == 401 else Refused)(f"the worker answered {error.code}") from None
+        raise (WrongToken if error.code == 401 else Refused)(_said(error)) from None
     except (OSError, ValueError):
         raise Refused(f"the worker at {where} does not answer") from None
+
+
+def _said(error: urllib.error.HTTPError) -> str:
+    """The sentence of its problem document, where it has one."""
+    try:
+        detail = json.loads(error.read(65_536))["detail"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"the worker answered {error.code}"
+    return f"the worker answered {error.code}: {detail}"
 
 
 def is_alive(where: str) -> bool:

@@ -123,6 +123,13 @@ async def behind(services: Services, message: Message, intent: Intent, command: 
     return replace(command.reads(command.name, rest), typed=rest), field_of(found, named)
 
 
+def only_one(found: Found) -> Found | None:
+    """The one picture that a sheet shows, where all others have failed; ``None``: it shows several."""
+    sheet = found.sheet
+    drawn = [] if sheet is None else [index for index, one in enumerate(sheet.fields) if one.record is not None]
+    return field_of(found, numbered(drawn[0])) if len(drawn) == 1 else None
+
+
 def field_of(found: Found, named: Field) -> Found:
     """What the field of a sheet shows, as if it had been found by itself. Raises :class:`Unusable`."""
     sheet = found.sheet

@@ -1,11 +1,14 @@
-"""⭐ on a picture keeps it: the worker does not clear it away; where there is a gallery, it is copied there once."""
+"""⭐ on a picture, or on a sheet with all its pictures, keeps it: the worker does not clear it away; where there is a
+gallery, it is copied there once."""
 
 from __future__ import annotations
 
 from .. import texts
-from ..errors import MatrixRefused
+from ..errors import MatrixRefused, WorkerError
 from ..language.message import thread_of
-from ..store.part_names import COPY, PICTURE
+from ..store.part_names import COPY
+from ..store.quotas import DAY
+from ..store.room_store import told_as
 from ..store.rows import Kept, Part, PartState, Rank, copy_key
 from .outcome import Outcome, Reply
 from .picture_owner import owner_of
@@ -13,10 +16,13 @@ from .posted_picture import picture_in
 from .reacted import Reacted
 from .services import Services
 
+INFO_SECONDS = 60.0
+"""Seconds for which the worker is believed."""
+
 
 async def keep(services: Services, reacted: Reacted) -> Outcome | None:
     picture = None if reacted.event is None else picture_in(reacted.event, reacted.room)
-    if picture is None or picture.event_id is None or reacted.event is None or picture.part.family != PICTURE:
+    if picture is None or picture.event_id is None or reacted.event is None or not picture.part.shows:
         return None  # a copy in the gallery is kept by whoever keeps the picture
     redaction = await services.store.part(picture.key, picture.part.unsend())
     if redaction is not None and redaction.state not in (PartState.FAILED, PartState.DROPPED):
@@ -35,8 +41,22 @@ async def keep(services: Services, reacted: Reacted) -> Outcome | None:
     parts: tuple[Part, ...] = ()
     if room is not None and key is not None and await services.store.part(key, COPY) is None:
         parts = (Part(key=key, part=COPY, room_id=room, rank=Rank.STATUS),)
-    reply = None if trouble is None else Reply(text=trouble, thread=thread_of(reacted.event))
-    return Outcome(reply=reply, parts=parts, kept=(picture, kept))
+    gone = await _not_kept(services, reacted.room)
+    said = " ".join(one for one in (gone, trouble) if one is not None)
+    reply = Reply(text=said, thread=thread_of(reacted.event)) if said else None
+    return Outcome(reply=reply, parts=parts, kept=(picture, kept), told=() if gone is None else (gone,))
+
+
+async def _not_kept(services: Services, room: str) -> str | None:
+    """That the worker keeps no pictures of the room, once a day; ``None`` where it does, or nobody can say."""
+    if not await services.encryption.is_encrypted(room):
+        return None
+    try:
+        keeps = (await services.worker.info(INFO_SECONDS)).keeps_private
+    except WorkerError:
+        return None
+    known = await services.store.told(room, services.store.clock.now() - DAY)
+    return None if keeps or told_as(texts.NOT_KEPT_OF_ENCRYPTED) in known else texts.NOT_KEPT_OF_ENCRYPTED
 
 
 async def _gallery(services: Services, room: str) -> tuple[str | None, str | None]:

@@ -21,6 +21,8 @@ class Reply:
     """Markdown. People's words in it are escaped already."""
     thread: str | None = None
     """The thread that it belongs into, where the message does not say it itself: a reaction does not."""
+    once: bool = False
+    """It is said once under the message that a reaction is on, whoever reacts."""
 
 
 @dataclass(frozen=True, kw_only=True)

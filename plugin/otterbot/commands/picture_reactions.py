@@ -11,7 +11,7 @@ from ..errors import MatrixError, Unanswered
 from ..language.message import thread_of
 from ..language.option_values import FACTORS
 from ..language.options import DrawOptions
-from . import again_request
+from . import again_request, choose
 from .context import Circumstances, circumstances
 from .found import Found, found_in
 from .outcome import NewRequest, Outcome, Reply, Unusable
@@ -24,13 +24,17 @@ How = Callable[[Found, Circumstances, str], NewRequest]
 """The request that is made of a picture, what holds in its room, and the event that shows it."""
 
 
+class Several(Unusable):
+    """A sheet of several pictures, where one is needed."""
+
+
 async def again(services: Services, reacted: Reacted) -> Outcome | None:
     """As `!again` alone; of a sheet, all of it."""
 
     def how(found: Found, around: Circumstances, event: str) -> NewRequest:
         once_more: Callable[..., NewRequest] = again_request.again
         if found.sheet is not None and found.sheet.swept and read_swept(found.sweep) is None:
-            raise Unusable(texts.which_field("again", around.values.prefix))
+            raise Several(texts.which_by_number("again", around.values.prefix))
         if found.sheet is not None:
             once_more = partial(again_request.whole, fields=len(found.sheet.fields), sweep=found.sweep)
         return once_more(DrawOptions(), found.record, around, new_seed=new_seed(), other=new_seed(), start=found.start)
@@ -42,8 +46,9 @@ async def varied(services: Services, reacted: Reacted) -> Outcome | None:
     """As `!vary` alone."""
 
     def how(found: Found, around: Circumstances, event: str) -> NewRequest:
+        one = _one_picture("vary", found, around)
         return again_request.varied(
-            DrawOptions(), found.record, around, new_seed=new_seed(), other=new_seed(), start=found.start
+            DrawOptions(), one.record, around, new_seed=new_seed(), other=new_seed(), start=one.start
         )
 
     return await _drawn(services, reacted, how)
@@ -51,12 +56,24 @@ async def varied(services: Services, reacted: Reacted) -> Outcome | None:
 
 async def upscaled(services: Services, reacted: Reacted) -> Outcome | None:
     """As `!upscale` alone."""
+    twice = DrawOptions(upscale=FACTORS[0])
 
     def how(found: Found, around: Circumstances, event: str) -> NewRequest:
-        twice = DrawOptions(upscale=FACTORS[0])
-        return again_request.upscaled(twice, found.record, around, new_seed=new_seed(), other=new_seed(), start=event)
+        one = _one_picture("upscale", found, around)
+        if found.sheet is not None:
+            return choose.upscaled(twice, one, around)
+        return again_request.upscaled(twice, one.record, around, new_seed=new_seed(), other=new_seed(), start=event)
 
     return await _drawn(services, reacted, how)
+
+
+def _one_picture(command: str, found: Found, around: Circumstances) -> Found:
+    """Raises :class:`Several` where it is a sheet of several: a reaction says nothing of which."""
+    if found.sheet is None:
+        return found
+    if (one := choose.only_one(found)) is None:
+        raise Several(texts.which_by_number(command, around.values.prefix))
+    return one
 
 
 async def _drawn(services: Services, reacted: Reacted, how: How) -> Outcome | None:
@@ -70,7 +87,7 @@ async def _drawn(services: Services, reacted: Reacted, how: How) -> Outcome | No
     try:
         request = how(found, await circumstances(services, reacted.room), reacted.reaction.target)
     except Unusable as refusal:
-        return Outcome(reply=Reply(text=str(refusal), thread=thread))
+        return Outcome(reply=Reply(text=str(refusal), thread=thread, once=isinstance(refusal, Several)))
     except MatrixError as error:
         raise Unanswered(type(error).__name__, sentence=texts.PICTURE_AWAY) from None
     return Outcome(request=replace(request, thread=thread))

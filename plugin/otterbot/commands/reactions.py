@@ -6,7 +6,7 @@ say what they think.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from ..language.reaction import NUMBERS, Reaction
@@ -52,6 +52,9 @@ TABLE = (
     Row(emoji=VARY, on=On.PICTURE, follows=picture_reactions.varied, for_all=True),
     Row(emoji=UPSCALE, on=On.PICTURE, follows=picture_reactions.upscaled, for_all=True),
     Row(emoji=AGAIN, on=On.SHEET, follows=picture_reactions.again, for_all=True),
+    Row(emoji=VARY, on=On.SHEET, follows=picture_reactions.varied, for_all=True),
+    Row(emoji=UPSCALE, on=On.SHEET, follows=picture_reactions.upscaled, for_all=True),
+    Row(emoji=KEEP, on=On.SHEET, follows=keep, for_all=True),
     Row(emoji=NUMBERS, on=On.SHEET, follows=choose.reacted, for_all=True),
     Row(emoji=DELETE, on=On.SHEET, follows=deletion.delete_picture),
     Row(emoji=DELETE, on=On.PICTURE, follows=deletion.delete_picture),
@@ -61,12 +64,16 @@ TABLE = (
 
 
 async def react(services: Services, reaction: Reaction) -> Outcome | None:
-    """``None``: nothing follows from it.
+    """``None``: it is no emoji of the table. An empty outcome: nothing follows, now and whenever it is heard again.
 
     Raises a :class:`~..errors.MatrixError` where the homeserver does not say what stands there, or who may what.
     """
     rows = {row.on: row for row in TABLE if reaction.emoji in row.emoji}
-    if not rows or not services.permissions.may_use(reaction.sender) or await _counted(services, reaction):
+    return (await _follows(services, reaction, rows) or Outcome()) if rows else None
+
+
+async def _follows(services: Services, reaction: Reaction, rows: Mapping[On, Row]) -> Outcome | None:
+    if not services.permissions.may_use(reaction.sender) or await _counted(services, reaction):
         return None
     reacted = await look(services, reaction, rows.keys())
     if reacted is None:

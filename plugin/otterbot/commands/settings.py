@@ -16,6 +16,7 @@ from .services import Services
 from .setting import Setting
 from .setting_rows import BY_NAME, ROWS
 
+ALL = "all"
 _NAMED = re.compile(r"([^\s=]+)(?:\s*=\s*|\s+|$)(.*)", re.DOTALL)
 
 
@@ -27,9 +28,9 @@ def _read(name: str, text: str) -> Intent:
 async def show_or_set(services: Services, message: Message, intent: Intent) -> Outcome:
     prefix = services.config.current.prefix
     name, value = _named(intent.text)
-    if not name:
+    if not name or (name == ALL and not value):
         rows = [await _line(services, message.room_id, row) for row in ROWS]
-        return say(texts.settings(rows, prefix))
+        return say(texts.all_settings(rows, prefix) if name else texts.settings(rows, prefix))
     row = BY_NAME.get(name)
     if row is None:
         near = get_close_matches(name[:40], list(BY_NAME), n=2, cutoff=0.6)
@@ -86,7 +87,10 @@ SETTINGS = Command(
         "operator's default. Moderators may."
     ),
     documented=(
-        ("`!settings`, `!settings NAME`", "what holds in this room, and whose choice it is"),
+        (
+            "`!settings`, `!settings all`, `!settings NAME`",
+            "what holds in this room, and whose choice it is; the same with a line each; more of one",
+        ),
         (
             "`!settings size 768x768`, `steps 30`, `cfg 7`, `negative WORDS`",
             "what pictures of this room take where nobody types it; moderators set it, `default` goes back",

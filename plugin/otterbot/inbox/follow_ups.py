@@ -22,7 +22,7 @@ from ..requests.delivery import Delivery
 from ..store.part_names import REFUSED, REPLY, SAME, PartName
 from ..store.quotas import Quota
 from ..store.room_store import told_as
-from ..store.rows import Kept, Kind, Part, PartState, Rank, Request, key_of
+from ..store.rows import Kept, Kind, Part, PartState, Rank, Request, hint_key, key_of
 from ..store.store import Commit, Store
 from ..waiting import surely
 from .repeats import Repeats
@@ -137,10 +137,7 @@ class FollowUps:
             request = await self._of_reaction(reaction, key, outcome.request)
         parts = [*outcome.parts, *([] if request is None else self._delivery.first_parts(request))]
         if outcome.reply is not None:
-            target = _Target(event_id=reaction.target, thread_root=outcome.reply.thread)
-            text = texts.for_whom(outcome.reply.text, reaction.emoji, reaction.sender)
-            content = await event_content.notice(text, key, REPLY, target)
-            parts.append(Part(key=key, part=REPLY, room_id=reaction.room_id, content=content))
+            parts += await self._said(reaction, key, outcome.reply)
         stop = self._stopped(outcome)
         cancel = [key for key in outcome.cancel if key not in stop]
         commit = Commit(
@@ -152,6 +149,7 @@ class FollowUps:
             stop=stop,
             kept=outcome.kept,
             discarded=outcome.discarded,
+            told=[told_as(warning) for warning in outcome.told],
             quotas=await self._quotas(request),
         )
         done = await self._surely(lambda: self._store.commit(commit))
@@ -171,6 +169,18 @@ class FollowUps:
             self._delivery.accepted_request(request)
         if outcome.kept is not None or outcome.discarded is not None:
             self._delivery.signals.housekeeping.set()
+
+    async def _said(self, reaction: Reaction, key: str, reply: Reply) -> list[Part]:
+        """The sentence for who reacted; nothing where it stands there already."""
+        if reply.once:
+            key = hint_key(self._bot, reaction.target)
+            if await self._surely(lambda: self._store.part(key, REPLY)) is not None:
+                return []
+            self._outbox.sent_before.note(key, reaction.timestamp / 1000, reaction.room_id)
+        target = _Target(event_id=reaction.target, thread_root=reply.thread)
+        text = texts.for_whom(reply.text, reaction.emoji, reaction.sender)
+        content = await event_content.notice(text, key, REPLY, target)
+        return [Part(key=key, part=REPLY, room_id=reaction.room_id, content=content)]
 
     def _copied(self, picture: Part, kept: Kept) -> None:
         """The copy may stand in the gallery since before this database was made: it is looked for first."""

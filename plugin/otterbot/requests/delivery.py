@@ -117,8 +117,8 @@ class Delivery:
 
     def first_parts(self, request: Request) -> list[Part]:
         """The parts that are stored together with a new request. One that was made with a reaction has no ⏳ and no ✅:
-        on the picture they would be about everybody's."""
-        if request.reaction is not None:
+        on the picture they would be about everybody's. Nor does one whose message is in the room before."""
+        if request.reaction is not None or request.moved:
             return []
         content = event_content.reaction(request.key, ACK, request.event_id, texts.ACK)
         return [completion.part(request, ACK, PartKind.REACTION, Rank.REACTION, content)]

@@ -10,6 +10,7 @@ from ..store.store import Store
 from .active_requests import ActiveRequests
 from .cancel import Cancellation
 from .completion import Completion
+from .following import loses
 
 
 class Expiry:
@@ -34,6 +35,8 @@ class Expiry:
         active = self._active.get(request.key)
         if active is None:
             return
+        if loses(request):
+            text = f"{text} {texts.NOR_WHAT_FOLLOWS}"
         await self._completion.end_with(active, outcome, text, cancel_owed=True)
         ended = await self._store.request(request.key)
         if ended is not None and not ended.open:

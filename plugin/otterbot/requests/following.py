@@ -16,10 +16,15 @@ CHOSEN = "$chosen"
 """In a body that follows, in place of an event: the picture that was drawn before it."""
 
 
+def loses(request: Request) -> bool:
+    """Whether something else was to follow from it."""
+    return isinstance((request.body or {}).get("then"), Mapping)
+
+
 def follows(request: Request, standing: Mapping[PartName, Part], now: float) -> Follow | None:
     """The request that follows from this one; ``None``: none, or it needs a picture that has not come."""
     then = (request.body or {}).get("then")
-    if not isinstance(then, Mapping) or request.moved:
+    if not isinstance(then, Mapping):
         return None
     first = standing.get(PartName.picture(0))
     event = first.event_id if first is not None and first.state is PartState.SENT else None
@@ -28,7 +33,7 @@ def follows(request: Request, standing: Mapping[PartName, Part], now: float) -> 
         if isinstance(place, Mapping) and place.get("event") == CHOSEN:
             if event is None:
                 return None
-            body[name] = {**place, "event": event}
+            body[name] = {**place, "event": event} | ({"room": request.room_id} if request.moved else {})
     following = Request(
         key=follow_key(request.key),
         room_id=request.room_id,
@@ -43,6 +48,7 @@ def follows(request: Request, standing: Mapping[PartName, Part], now: float) -> 
         thread_root=request.thread_root,
         reply_to=request.reply_to,
         reaction=request.reaction,
+        asked_in=request.asked_in,
         sent_at=request.sent_at,
         created_at=now,
         expires_at=now + max(0.0, request.expires_at - request.created_at),

@@ -20,6 +20,7 @@ from ..store.store import Store
 from . import image_check
 from .image_event import BLURHASH, Uploaded, upload
 from .input_images import MOST, NoStart, Source, decrypted, look_at, place_of
+from .sheet_fields import sheet_in
 
 KEY_PATIENCE = 10.0
 """Seconds to wait for the room key of the picture's message."""
@@ -101,8 +102,12 @@ class Gallery:
         used = record.get("used")
         prompt = str(used.get("prompt", "")) if isinstance(used, Mapping) else ""
         line, reply = self._line(record)
-        caption = texts.caption(prompt, record)
-        text = texts.gallery(caption, kept.credit, line, self._prefix(), reply=reply)
+        sheet = sheet_in({"content": content})
+        if sheet is None:
+            caption = texts.caption(prompt, record)
+        else:
+            caption = texts.sheet_caption([one.record for one in sheet.fields if one.record])
+        text = texts.gallery(caption, kept.credit, line, self._prefix(), reply=reply, sheet=sheet is not None)
         copy = await event_content.notice(text, part.key, part.part, None, msgtype="m.image")
         copy["filename"] = str(content.get("filename") or "picture.png")
         info = content.get("info")

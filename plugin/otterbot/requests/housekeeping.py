@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from ..clock import steady
 from ..errors import WorkerError, WorkerRefused
@@ -15,6 +16,10 @@ from ..waiting import news
 from ..worker.client import WorkerClient
 from ..worker.jobs import Job
 
+USERS = "users"
+"""The feature of a worker that knows which jobs have a picture."""
+INFO_SECONDS = 60.0
+"""Seconds for which the worker's features are believed."""
 RETRY = 20.0
 IDLE = 600.0
 PRUNE_EVERY = 6 * 3600.0
@@ -81,7 +86,7 @@ class Housekeeping:
                 if part.event_id is None and await self._is_of_a_sheet(part.key, part.image_id):
                     await store.delete_paid(*part.id)
                     continue
-                told &= await self._tell(self._worker.delete_image, part, store.delete_paid)
+                told &= await self._tell(partial(self._worker.delete_image, key=part.key), part, store.delete_paid)
             for part in await store.keeps_owed():
                 told &= await self._tell(await self._keeping(part), part, store.keep_paid)
             for request in await store.cancels_owed():
@@ -145,10 +150,12 @@ class Housekeeping:
         return now is not None and now.open
 
     async def _is_of_a_sheet(self, key: str, image_id: str | None) -> bool:
-        """Whether the picture was drawn for a sheet that it was only chosen from: it is gone when that one is, and not
-        because somebody's choice does not come."""
+        """Whether the picture was drawn for a sheet that it was only chosen from, and the worker is too old to know who
+        else has it: it is gone when that sheet is, and not because somebody's choice does not come."""
         request = await self._store.request(key)
-        return request is not None and image_id is not None and (request.body or {}).get("drawn_before") == image_id
+        if request is None or image_id is None or (request.body or {}).get("drawn_before") != image_id:
+            return False
+        return USERS not in (await self._worker.info(INFO_SECONDS)).features
 
     async def _discard(self, job: Job) -> None:
         """Delete its pictures, except those with a part, which decides itself."""
@@ -163,7 +170,7 @@ class Housekeeping:
             if await self._is_of_a_sheet(job.key, result.image_id):
                 continue
             if part is None or part.image_id != result.image_id:
-                await self._worker.delete_image(result.image_id)
+                await self._worker.delete_image(result.image_id, job.key)
 
     async def _prune(self) -> None:
         if not self._store.clock.known:

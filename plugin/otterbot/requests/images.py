@@ -107,6 +107,8 @@ class Pictures:
         if made > active.made:
             await self._store.set_made(active.key, made)
             active.made = made
+        elif job.final and job.state != "cancelled" and watching.is_watched(active):
+            await self._store.set_made_back(active.key, made)  # what was shown has failed
         standing = await self._store.parts_of(active.key)
         if made and sheets.wanted(active.request, standing):
             if not job.final:
@@ -173,11 +175,15 @@ class Pictures:
         await self._offer(active)
 
     async def _offer(self, active: ActiveRequest) -> None:
-        """Reactions under the pictures that stand in the room, after all else that is said of the request."""
+        """Reactions under what stands in the room, after all else that is said of the request."""
         standing = await self._store.parts_of(active.key)
         for name, part in sorted(standing.items()):
-            if name.is_picture and part.state is PartState.SENT and name.unsend() not in standing:
-                self._outbox.offer(part, await self._offered(part.room_id))
+            if not name.shows or part.state is not PartState.SENT or name.unsend() in standing:
+                continue
+            chosen = await self._offered(part.room_id)
+            if name == SHEET:
+                chosen = sheets.offered(chosen, active.job)
+            self._outbox.offer(part, chosen)
 
     async def build(self, part: Part) -> dict[str, Any]:
         """The content of ``picture/k``, or of ``sheet``."""

@@ -239,7 +239,8 @@ class Starts:
             raise CannotAsk(texts.start_refused(refusal, most)) from None
 
     async def _fetch(self, request: Request, event_id: str, most: int) -> bytes:
-        source = await look(self._http, self._encryption, request.origin, event_id, patience=KEY_PATIENCE, most=most)
+        room = start_room(request.body) or request.origin
+        source = await look(self._http, self._encryption, room, event_id, patience=KEY_PATIENCE, most=most)
         if source is None:
             raise NoStart(texts.START_NO_PICTURE)
         try:
@@ -262,7 +263,7 @@ def _brought(place: Any, found: Input) -> Any:
     """A picture field with the worker's id in place of the event."""
     if not isinstance(place, Mapping):
         return place
-    return {**{name: value for name, value in place.items() if name != "event"}, "id": found.id}
+    return {**{name: value for name, value in place.items() if name not in ("event", "room")}, "id": found.id}
 
 
 def decrypted(data: bytes, key: str, digest: str, iv: str) -> bytes:
@@ -280,12 +281,22 @@ def decrypted(data: bytes, key: str, digest: str, iv: str) -> bytes:
 def start_event(body: Mapping[str, Any] | None) -> str | None:
     """The event of a stored request's init image, of its ControlNet picture, or of the picture that it describes; it
     never has two of them."""
+    event = _start(body).get("event")
+    return event if isinstance(event, str) else None
+
+
+def start_room(body: Mapping[str, Any] | None) -> str | None:
+    """The room of that event; ``None``: that of the message which asks."""
+    room = _start(body).get("room")
+    return room if isinstance(room, str) else None
+
+
+def _start(body: Mapping[str, Any] | None) -> Mapping[str, Any]:
     for name in ("init_image", "control", "picture"):
         start = body.get(name) if body is not None else None
-        event = start.get("event") if isinstance(start, Mapping) else None
-        if isinstance(event, str):
-            return event
-    return None
+        if isinstance(start, Mapping) and isinstance(start.get("event"), str):
+            return start
+    return {}
 
 
 def start_fields(request: Request) -> dict[str, Any]:

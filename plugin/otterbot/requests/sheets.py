@@ -6,12 +6,13 @@ has the pictures come one by one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from .. import texts
 from ..errors import WorkerRefused
+from ..language.reaction import as_sent, plain
 from ..matrix.encryption import Encryption
 from ..matrix.http import MatrixHttp
 from ..outbox.queue import Outbox
@@ -31,6 +32,10 @@ OURS = ("then",)
 """Fields of a stored body that are for the plugin alone."""
 NEW = ("sheet", "drawn_before")
 """Fields that a worker without the feature refuses."""
+MOST_NUMBERS = 6
+"""Fields of a sheet whose numbers are offered: each is an event, and homeservers let about ten through at a time."""
+ON_ALL = frozenset("🔁⭐❌")
+"""Reactions that act on all pictures of a sheet."""
 OVER = (PartState.SENT, PartState.FAILED, PartState.DROPPED)
 
 
@@ -38,6 +43,15 @@ def wanted(request: Request, standing: Mapping[PartName, Part]) -> bool:
     """Whether its pictures come on a sheet, as far as is known."""
     resolved = request.resolved or {}
     return isinstance(resolved.get("sheet"), Mapping) and not any(name.is_picture for name in standing)
+
+
+def offered(chosen: Sequence[str], job: Job | None) -> tuple[str, ...]:
+    """What is offered under a sheet, of what the room has ``chosen`` for pictures: the numbers of its pictures first,
+    where they are few and stand on it, then what acts on all of them."""
+    fields = () if job is None or job.sheet is None else job.sheet.fields
+    numbered = len(fields) <= MOST_NUMBERS and all(field.name == str(field.index + 1) for field in fields)
+    numbers = [as_sent(plain(field.name)) for field in fields if field.shown] if numbered and chosen else []
+    return (*numbers, *(emoji for emoji in chosen if plain(emoji) in ON_ALL))
 
 
 class Sheets:

@@ -109,7 +109,7 @@ class Watching:
         self._watched: dict[str, ActiveRequest] = {}
 
     def begin(self, active: ActiveRequest) -> None:
-        if (active.request.body or {}).get("preview") is True:
+        if is_watched(active):
             self._watched[active.key] = active
             active.spawn(asyncio.create_task(self._watch(active), name="otterbot watch"))
 
@@ -136,9 +136,17 @@ class Watching:
             async with active.saying:
                 if _over(active) or not await self._outbox.post(part):
                     return
+            await self._counts(active)
             shown = seen.place
             await asyncio.sleep(PAUSE * self._values().status.edit_seconds * SLOWER**edits)
             edits += 1
+
+    async def _counts(self, active: ActiveRequest) -> None:
+        """What was shown counts as made, also where somebody cancels it before the end."""
+        made = 1 + sum(picture.state == "succeeded" for picture in (active.job.pictures if active.job else ()))
+        if made > active.made:
+            await self._store.set_made(active.key, made)
+            active.made = made
 
     async def _in_the_way(self, standing: Mapping[PartName, Part], part: Part) -> bool:
         """Whether the homeserver has not got what comes before that part. An edit that only waits is dropped for it."""
@@ -179,6 +187,10 @@ class Watching:
         }
         (await upload(self._http, data, mimetype, encrypted=encrypted)).into(content)
         return content if part.part != MESSAGE else {**content, **event_content.related(active.request)}
+
+
+def is_watched(active: ActiveRequest) -> bool:
+    return (active.request.body or {}).get("preview") is True
 
 
 def _over(active: ActiveRequest) -> bool:

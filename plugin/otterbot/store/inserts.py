@@ -45,6 +45,7 @@ async def add_request(conn: Connection, request: Request) -> None:
         request.sent_at,
         request.reaction,
         quotas.asks(request),
+        request.asked_in,
     )
 
 

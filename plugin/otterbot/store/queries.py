@@ -23,8 +23,8 @@ MARK_HANDLED = (
 # -- requests
 ADD_REQUEST = (
     "INSERT INTO requests (key, room_id, event_id, edit_id, sender, kind, state, body, asked, notes, private, "
-    "thread_root, reply_to, created_at, expires_at, sent_at, reaction, asks, cancel_owed) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 0) "
+    "thread_root, reply_to, created_at, expires_at, sent_at, reaction, asks, asked_in, cancel_owed) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 0) "
     "ON CONFLICT (key) DO NOTHING"
 )
 REQUEST = "SELECT * FROM requests WHERE key = $1"
@@ -49,6 +49,7 @@ SET_RESOLVED = "UPDATE requests SET resolved = $2 WHERE key = $1 AND state = 'su
 SET_NOTES = "UPDATE requests SET notes = $2 WHERE key = $1"
 KEPT_AGAIN = "UPDATE requests SET state = 'kept', job_id = NULL WHERE key = $1 AND state = 'submitted' RETURNING key"
 SET_MADE = "UPDATE requests SET made = $2 WHERE key = $1 AND made < $2 RETURNING key"
+SET_MADE_BACK = "UPDATE requests SET made = $2 WHERE key = $1 AND made > $2 RETURNING key"
 USED = (
     "WITH RECURSIVE chain(id) AS (SELECT CAST($4 AS TEXT) UNION SELECT rooms.predecessor FROM rooms "
     "JOIN chain ON rooms.room_id = chain.id WHERE rooms.predecessor <> '') "

@@ -112,6 +112,10 @@ class RequestStore(Transactions):
         """So many of its pictures (or its answer) have been made: they count, however it ends."""
         await self.move_row(sql.SET_MADE, key, number)
 
+    async def set_made_back(self, key: str, number: int) -> None:
+        """No more than so many have been made after all."""
+        await self.move_row(sql.SET_MADE_BACK, key, number)
+
     async def too_much(self, request: Request, quotas: Sequence[Quota]) -> Over | None:
         """Whether it would be, were it accepted now. Whoever accepts it has to ask again in the same transaction."""
 

@@ -87,6 +87,11 @@ def copy_key(bot: str, event_id: str) -> str:
     return hashlib.sha256("\0".join((bot, "gallery", event_id)).encode()).hexdigest()[:40]
 
 
+def hint_key(bot: str, event_id: str) -> str:
+    """The key of what is said once under that message."""
+    return hashlib.sha256("\0".join((bot, "hint", event_id)).encode()).hexdigest()[:40]
+
+
 def transaction_id(key: str, part: str) -> str:
     """The Matrix transaction id of a part: the same however often it has to be sent."""
     return hashlib.sha256(f"{key}\0{part}".encode()).hexdigest()[:40]

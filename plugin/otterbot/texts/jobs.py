@@ -219,6 +219,9 @@ def expired(
     return f"⌛ This has waited for {waited}, and its turn has not come, so I give it back. Please ask again."
 
 
+NOR_WHAT_FOLLOWS = "What was to follow from it does not come either."
+
+
 def failed(failure: Failure) -> str:
     return f"❌ {failure_sentence(failure)}"
 

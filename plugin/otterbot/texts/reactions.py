@@ -40,16 +40,20 @@ def offer_usage(unknown: str, known: Iterable[str], prefix: str) -> str:
     )
 
 
+NOT_KEPT_OF_ENCRYPTED = (
+    "It stays in this room, which is encrypted: of such rooms the worker keeps no copies. Who runs it can change that "
+    "(`archive.encrypted_rooms`)."
+)
 NOT_IN_THE_GALLERY = (
-    "It is kept, and not copied into the gallery: I am not in that room. Who runs me can invite me there, or change "
+    "It is not copied into the gallery: I am not in that room. Who runs me can invite me there, or change "
     "`gallery_room`."
 )
-GALLERY_IS_PLAIN = "It is kept, and not copied into the gallery: this room is encrypted, and that one is not."
+GALLERY_IS_PLAIN = "It is not copied into the gallery: this room is encrypted, and that one is not."
 
 
-def gallery(caption: str, credit: str, line: str | None, prefix: str, *, reply: bool) -> str:
+def gallery(caption: str, credit: str, line: str | None, prefix: str, *, reply: bool, sheet: bool = False) -> str:
     """Under a copy. ``credit``: the name of who asked for it, ``""`` if that is not known; ``reply``: the line is a
-    reply to the picture that it began with."""
+    reply to the picture that it began with; ``sheet``: it makes the first picture of several."""
     whose = f"Drawn for {plain(credit, 60)}." if credit else ""
     if line is None or len(line) > MAX_LINE:
         made = ""
@@ -57,4 +61,6 @@ def gallery(caption: str, credit: str, line: str | None, prefix: str, *, reply: 
         made = f"As a reply to the picture that it began with:\n\n{block(typed(prefix, line))}"
     else:
         made = block(typed(prefix, line))
+    if made and sheet:
+        made = f"Its first picture:\n\n{made}"
     return "\n\n".join(part for part in (caption, whose, made) if part)

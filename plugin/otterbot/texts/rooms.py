@@ -75,10 +75,30 @@ _WHOSE = {
     "model": "the model's own",
     "default": "the default",
 }
+_HEADINGS = {"operator": "The operator's", "model": "The model's", "default": "By default"}
 
 
 def settings(rows: Sequence[tuple[str, str, str]], prefix: str) -> str:
-    """What holds in this room: for each setting its name, its value (Markdown) and whose that is."""
+    """What holds in this room: for each setting its name, its value (Markdown) and whose that is. What the room has set
+    has lines of its own, all else stands together by whose it is, so that it fits a phone."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for name, now, whose in rows:
+        groups.setdefault(whose, []).append((name, now))
+    own = [f"- {code(name)}: {now}" for name, now in groups.pop("room", [])]
+    first = "\n".join(["Set in this room:", "", *own]) if own else "Nothing is set in this room."
+    others = [
+        f"{_HEADINGS[whose]}: " + " · ".join(f"{code(name)} {now}" for name, now in groups[whose])
+        for whose in _HEADINGS
+        if whose in groups
+    ]
+    more = (
+        f"{command(prefix, 'settings NAME')} says more and how to set it, {command(prefix, 'settings all')} has lines."
+    )
+    return "\n\n".join((first, *others, more))
+
+
+def all_settings(rows: Sequence[tuple[str, str, str]], prefix: str) -> str:
+    """The same, a line each."""
     lines = [f"- {code(name)}: {now} ({whose})" for name, now, whose in rows]
     return "\n".join(lines) + f"\n\nMore, and how to set it: {command(prefix, 'settings NAME')}."
 

@@ -91,6 +91,14 @@ def which_field(command: str, prefix: str) -> str:
     return f"That is a sheet of several pictures. Say which one: {code(typed(prefix, f'{command} 2{more}'))}."
 
 
+def which_by_number(command: str, prefix: str) -> str:
+    """To a reaction on all of them."""
+    return (
+        f"That is a sheet of several pictures. React with a number (2️⃣) and then to the one that comes, or reply "
+        f"{code(typed(prefix, f'{command} 2'))}."
+    )
+
+
 def sheet_is_no_start(prefix: str) -> str:
     return (
         f"That is a sheet of several pictures. Choose one first, with {code('2')} as a reply to it, and reply to that "

@@ -112,8 +112,9 @@ class WorkerClient:
         """Report that a picture is in its room. May be repeated; the worker may have forgotten it."""
         await self._forgiving("POST", f"/v1/images/{quote(image_id, safe='')}/delivered")
 
-    async def delete_image(self, image_id: str) -> None:
-        await self._forgiving("DELETE", f"/v1/images/{quote(image_id, safe='')}")
+    async def delete_image(self, image_id: str, key: str) -> None:
+        """The request of that key does not use the picture any more; older workers delete it for all that do."""
+        await self._forgiving("DELETE", f"/v1/images/{quote(image_id, safe='')}", query={"key": key})
 
     async def keep(self, image_id: str) -> None:
         """Somebody wants the picture to stay in the archive. Older workers do not know that."""
@@ -123,9 +124,9 @@ class WorkerClient:
         """Nobody wants that any more."""
         await self._forgiving("DELETE", f"/v1/images/{quote(image_id, safe='')}/keep")
 
-    async def _forgiving(self, method: str, path: str) -> None:
+    async def _forgiving(self, method: str, path: str, *, query: Mapping[str, str] | None = None) -> None:
         try:
-            await self._http.done(method, path)
+            await self._http.done(method, path, query=query)
         except WorkerRefused as refusal:
             if not refusal.not_found:
                 raise

@@ -71,6 +71,8 @@ class Info(Answer):
     """The state of that backend, whichever it is."""
     notice: str | None = None
     limits: dict[str, Any] = field(default_factory=dict)
+    keeps_private: bool = True
+    """The archive keeps pictures of encrypted rooms; older workers do not say that they do not."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -124,9 +124,9 @@ class WorkerHttp:
         except LOST as error:
             raise WorkerUnreachable(type(error).__name__) from None
 
-    async def done(self, method: str, path: str) -> None:
+    async def done(self, method: str, path: str, *, query: Mapping[str, str] | None = None) -> None:
         """A call without content in its answer. A page with content is not the worker's."""
-        if await self._bytes(method, path, CALL):
+        if await self._bytes(method, path, CALL, query=query):
             raise WorkerForeign("an answer where there is none")
 
     async def json(

@@ -11,6 +11,7 @@ from room_pictures import RECORD, image, reply, thread
 from room_sheets import sheet_content
 
 from otterbot import texts
+from otterbot.commands.outcome import Outcome
 from otterbot.commands.reactions import react
 from otterbot.config import DrawValues, LimitValues
 from otterbot.language.reaction import Reaction, plain
@@ -216,10 +217,37 @@ async def test_a_reaction_brings_one_in_full(rig: Rig) -> None:
 
 async def test_a_reaction_on_what_is_not_there_is_only_a_reaction(rig: Rig) -> None:
     place = sheet(rig, failed=2)
-    assert await reacted(rig, place, "9️⃣") is None
-    assert await reacted(rig, place, "3️⃣") is None
-    assert await reacted(rig, place, "🎲") is None
-    assert await reacted(rig, image(rig, BOT, **{OUR_KEY: {"v": 1, "record": RECORD}}), "2️⃣") is None
+    assert await reacted(rig, place, "9️⃣") == Outcome()
+    assert await reacted(rig, place, "3️⃣") == Outcome()
+    assert await reacted(rig, place, "💚") is None, "no emoji that anything follows from"
+    assert await reacted(rig, image(rig, BOT, **{OUR_KEY: {"v": 1, "record": RECORD}}), "2️⃣") == Outcome()
+
+
+@pytest.mark.parametrize(("emoji", "command"), [("🎲", "vary"), ("⬆️", "upscale")])
+async def test_where_one_picture_is_needed_it_says_how_to_choose(rig: Rig, emoji: str, command: str) -> None:
+    outcome = await reacted(rig, sheet(rig, failed=2), emoji)
+    assert outcome.reply.once
+    assert outcome.reply.text == texts.which_by_number(command, "!")
+    assert outcome.reply.text.endswith(f"reply `!{command} 2`.")
+    assert outcome.request is None
+
+
+async def test_of_a_sheet_with_one_picture_it_is_that_one(rig: Rig) -> None:
+    content = sheet_content(2, failed=0)
+    place = str(rig.homeserver.add(ROOM, BOT, "m.room.message", content)["event_id"])
+    varied = (await reacted(rig, place, "🎲")).request.body
+    assert (varied["seed"], varied["count"]) == (8, 4)
+    larger = (await reacted(rig, place, "⬆️")).request.body
+    assert (larger["seed"], larger["drawn_before"]) == (8, "image-1")
+    assert larger["then"]["body"]["upscale"] == 2
+
+
+async def test_a_star_on_a_sheet_keeps_all_of_it(rig: Rig) -> None:
+    content = sheet_content()
+    content[OUR_KEY] |= {"image": "image-9", "by": ALICE}
+    place = str(rig.homeserver.add(ROOM, BOT, "m.room.message", content)["event_id"])
+    picture, kept = (await reacted(rig, place, "⭐", BOB)).kept
+    assert (picture.part, picture.image_id, kept.sender) == ("sheet", "image-9", BOB)
 
 
 async def test_again_by_reaction_is_all_of_it(rig: Rig) -> None:
@@ -236,7 +264,7 @@ async def test_a_sheet_is_deleted_by_who_asked_for_it_and_by_moderators(
     content = sheet_content()
     content[OUR_KEY] |= {"image": "image-9", "by": ALICE}
     place = str(rig.homeserver.add(ROOM, BOT, "m.room.message", content)["event_id"])
-    assert await reacted(rig, place, "❌", BOB) is None
+    assert await reacted(rig, place, "❌", BOB) == Outcome()
     outcome = await reacted(rig, place, "❌", ALICE)
     assert outcome.discarded.image_id == "image-9"
     assert [part.content for part in outcome.parts] == [{"redacts": place}]
@@ -255,7 +283,8 @@ async def test_of_a_sweep_one_field_is_named(rig: Rig) -> None:
     content[OUR_KEY]["sheet"]["swept"] = True
     place = str(rig.homeserver.add(ROOM, BOT, "m.room.message", content)["event_id"])
     assert "`!again 2`" in await rig.answer("!again", **reply(place))
-    assert "`!again 2`" in (await reacted(rig, place, "🔁")).reply.text
+    said = (await reacted(rig, place, "🔁")).reply
+    assert ("`!again 2`" in said.text, said.once) == (True, True)
     assert (await rig.drawn("!again B2 --seed same", **reply(place)))["seed"] == 10
     assert len((await rig.drawn("!sweep 2 cfg 4..16/3", **reply(place)))["sweep"][0]["values"]) == 3
     assert "sheet" in await rig.drawn("!draw otter --sweep cfg=4,8")

@@ -244,7 +244,7 @@ async def test_moderators_set_safe_mode(rig: Rig) -> None:
     assert "power level 50" in await rig.answer("!settings safe on")
     assert "safety" not in await rig.drawn("!draw otter"), "a member has not changed it"
     assert await rig.answer("!settings Safe ON", sender=MOD) == texts.SAFE_MODE_ON
-    assert "`safe`: on (room)" in await rig.answer("!settings")
+    assert "`safe`: on (room)" in await rig.answer("!settings all")
     assert (await rig.drawn("!draw otter"))["safety"] is True
     assert "safety" not in await rig.drawn("!draw otter", room="!other:test"), "other rooms have their own"
     assert "Safe mode: on" in await rig.answer("!settings safe")

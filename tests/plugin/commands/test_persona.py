@@ -21,10 +21,10 @@ async def test_moderators_set_it_and_all_see_it(rig: Rig) -> None:
     shown = await rig.answer("!persona")
     assert r"You are \*a pirate\*\." in shown
     assert "`!persona default` goes back" in shown
-    assert r"`persona`: You are \*a pirate\*\. Rhy… (room)" in await rig.answer("!settings")
+    assert r"`persona`: You are \*a pirate\*\. Rhy… (room)" in await rig.answer("!settings all")
     assert await rig.answer("!persona default", sender=MOD) == texts.PERSONA_UNSET
     assert await rig.services.settings.persona(ROOM) is None
-    assert "(operator)" in await rig.answer("!settings")
+    assert "(operator)" in await rig.answer("!settings all")
 
 
 async def test_too_long(rig: Rig) -> None:

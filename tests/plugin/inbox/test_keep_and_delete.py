@@ -16,7 +16,9 @@ from plugin_rig import BOT, ROOM, Rig
 
 from otterbot import texts
 from otterbot.matrix import event_content
+from otterbot.store.room_store import told_as
 from otterbot.store.rows import copy_key
+from otterbot.store.store import Commit
 
 GALLERY = "!gallery:test"
 MODERATOR = "@mod:test"
@@ -134,7 +136,84 @@ async def test_one_whose_event_says_little(listening: Listening, rig: Rig) -> No
     assert rig.worker_server.deleted == list(rig.worker_server.images)
 
 
+async def test_what_somebody_might_not_does_not_happen_later(listening: Listening, rig: Rig) -> None:
+    """Who reacted becomes a moderator, and the next walk through the room finds the reaction again."""
+    target = await drawn(rig)
+    reaction = react(rig, target, "❌", BERT)
+    await listening.sync(reaction)
+    await passed(listening)
+    rig.server.set_state(ROOM, "m.room.power_levels", {"users": {BERT: 50}})
+    await listening.events.stop()
+    await rig.restart()
+    heard = Listening(rig)
+    heard.start()
+    await heard.sync(reaction)
+    await passed(heard)
+    assert (taken_out(rig), rig.worker_server.deleted) == ([], [])
+    await heard.sync(react(rig, target, "❌", BERT))
+    await until(rig, lambda: taken_out(rig) == [target])
+    await heard.events.stop()
+
+
+async def test_the_worker_hears_who_does_not_use_it_any_more(listening: Listening, rig: Rig) -> None:
+    request = await rig.ask(sender=ANNA)
+    await rig.done(request)
+    await listening.sync(react(rig, rig.server.pictures(ROOM)[-1]["event_id"], "❌", ANNA))
+    await until(rig, lambda: rig.worker_server.deleted_for == [request.key])
+
+
+# ---------------------------------------------------------------- on a sheet
+
+
+async def test_how_to_choose_is_said_once_under_a_sheet(listening: Listening, rig: Rig) -> None:
+    target = await drawn(rig, body={"count": 4, "sheet": {}})
+    said = lambda: [body for body in rig.bodies() if "That is a sheet of several" in body]  # noqa: E731
+    await listening.sync(react(rig, target, "🎲"))
+    await until(rig, said)
+    await listening.sync(react(rig, target, "⬆️"), react(rig, target, "🎲", ANNA))
+    await passed(listening)
+    assert said() == [f"🎲 bert: {texts.which_by_number('vary', '!')}".replace("`", "`")]
+    await listening.events.stop()
+    await rig.restart()
+    heard = Listening(rig)
+    heard.start()
+    await heard.sync(react(rig, target, "🎲", MODERATOR))
+    await passed(heard)
+    assert len(said()) == 1
+    await heard.events.stop()
+
+
+async def test_a_sheet_is_kept_and_copied_whole(listening: Listening, rig: Rig) -> None:
+    open_gallery(rig)
+    target = await drawn(rig, body={"count": 4, "sheet": {}})
+    [job] = rig.worker_server.jobs.values()
+    await listening.sync(react(rig, target, "⭐"))
+    await until(rig, lambda: ("POST", job["sheet"]["picture"]["image_id"]) in rig.worker_server.kept)
+    await until(rig, lambda: rig.server.pictures(GALLERY))
+    body = rig.server.pictures(GALLERY)[0]["content"]["body"]
+    assert "seeds 7–10" in body
+    assert "Its first picture:\n\n```\n!draw an otter" in body
+
+
 # ---------------------------------------------------------------- kept
+
+
+async def test_of_an_encrypted_room_it_says_what_the_worker_does_not_keep(
+    listening: Listening, rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from otterbot.commands.keep import _not_kept
+
+    await drawn(rig)
+    services = rig.parts.services
+    assert await _not_kept(services, ROOM) is None, "not encrypted"
+    rig.encryption.seen_encrypted(ROOM)
+    assert await _not_kept(services, ROOM) is None, "the operator lets the worker keep them"
+    rig.worker_server.keeps_private = False
+    services.worker._info = None
+    assert await _not_kept(services, ROOM) == texts.NOT_KEPT_OF_ENCRYPTED
+    told = Commit(mark=None, room_id=ROOM, told=[told_as(texts.NOT_KEPT_OF_ENCRYPTED)])
+    await rig.store.commit(told)
+    assert await _not_kept(services, ROOM) is None, "once a day"
 
 
 async def test_the_worker_keeps_it_as_long_as_somebody_wants_that(listening: Listening, rig: Rig) -> None:

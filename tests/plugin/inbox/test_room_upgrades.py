@@ -18,7 +18,8 @@ from plugin_rig import ROOM, Rig
 
 from otterbot import texts
 from otterbot.outbox import room_watch
-from otterbot.store.rows import Part, Request
+from otterbot.requests.following import CHOSEN
+from otterbot.store.rows import Part, Request, follow_key
 
 NEW = "!new:test"
 NEWER = "!newer:test"
@@ -62,6 +63,26 @@ async def test_a_picture_comes_into_the_new_room(rig: Rig) -> None:
     assert event["content"]["body"].startswith(f"{FOR}\n\n")
     assert event["content"]["m.mentions"] == {}
     assert rig.worker_server.cancelled == []
+
+
+@pytest.mark.parametrize("larger", [False, True])
+async def test_what_follows_from_it_comes_there_too(rig: Rig, larger: bool) -> None:
+    """`2, 3`, and `!upscale 2`, of which the second begins with the picture that came into the new room."""
+    follows = {"prompt": "a fox", "seed": 9} | ({"init_image": {"event": CHOSEN}} if larger else {})
+    request, job = await drawing(rig, body={"then": {"body": follows, "asked": {"seed": 9}, "notes": []}})
+    upgrade(rig)
+    hear(rig)
+    await moved(rig, request)
+    rig.worker_server.draw_all(job)
+    assert (await rig.done(request)).outcome == "succeeded"
+    second = await rig.store.request(follow_key(request.key))
+    assert second is not None
+    assert (second.room_id, second.origin) == (NEW, ROOM)
+    await rig.until(lambda: second.key in rig.worker_server.bodies)
+    rig.worker_server.draw_all(rig.worker_server.by_key(second.key))
+    assert (await rig.done(second)).outcome == "succeeded"
+    assert (rig.seeds(NEW), rig.seeds()) == ([7, 9], [])
+    assert ("init_image" in rig.worker_server.by_key(second.key)["request"]) is larger
 
 
 async def test_it_is_found_out_without_news_by_the_sync(rig: Rig) -> None:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from plugin_rig import ROOM, Rig
 
 from otterbot import texts
+from otterbot.config import ReactionValues
 from otterbot.matrix import event_content
 from otterbot.matrix.event_content import OUR_KEY
 from otterbot.requests.following import CHOSEN
 from otterbot.requests.sheet_fields import MOST, packed, sheet_in
+from otterbot.requests.sheets import offered
 from otterbot.store.part_names import SHEET
 from otterbot.store.rows import follow_key
 from otterbot.store.store import Commit
-from otterbot.worker.jobs import Picture
+from otterbot.worker.jobs import Job, Picture
 
 FOUR = {"count": 4, "sheet": {}}
 
@@ -295,6 +298,50 @@ async def test_a_sweep_that_is_cancelled_keeps_what_is_drawn(rig: Rig) -> None:
     await rig.delivery.cancelling.redacted(ROOM, other.event_id)
     await rig.until(lambda: rig.worker_server.deleted)
     assert len(sheets(rig)) == 1
+
+
+async def test_what_follows_is_not_lost_silently_when_the_first_one_expires(rig: Rig) -> None:
+    rig.worker_server.auto = False
+    request = await rig.ask(body={"then": {"body": {"prompt": "b"}, "asked": {}, "notes": []}})
+    await rig.until(lambda: rig.worker_server.jobs)
+    await rig.delivery.giving_up.expire(request)
+    assert (await rig.done(request)).outcome == "expired"
+    await rig.until(lambda: any(body.endswith(texts.NOR_WHAT_FOLLOWS) for body in rig.bodies()))
+
+
+OFFERS: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "four": (FOUR, ["1️⃣", "2️⃣", "3️⃣", "4️⃣", "🔁"]),
+    "seven, whose numbers are too many": ({"count": 7, "sheet": {}}, ["🔁"]),
+}
+
+
+@pytest.mark.parametrize("case", OFFERS)
+async def test_what_is_offered_under_a_sheet(rig: Rig, case: str) -> None:
+    body, wanted = OFFERS[case]
+    rig.values = replace(rig.values, reactions=ReactionValues())
+    await rig.done(await rig.ask(body=body))
+    place = sheets(rig)[0]["event_id"]
+
+    def under() -> list[str]:
+        relations = (event["content"]["m.relates_to"] for event in rig.server.of_bot(ROOM, "m.reaction"))
+        return [one["key"] for one in relations if one["event_id"] == place]
+
+    await rig.until(lambda: len(under()) == len(wanted))
+    await rig.until(lambda: not rig.outbox.sendable())
+    assert under() == wanted
+
+
+def test_which_fields_are_offered() -> None:
+    def job(*fields: tuple[str, bool]) -> Job:
+        told = [{"index": n, "name": name, "shown": shown} for n, (name, shown) in enumerate(fields)]
+        return Job.read(
+            {"id": "j", "key": "k", "kind": "image", "state": "failed", "sheet": {"columns": 2, "fields": told}}
+        )
+
+    assert offered(("⭐", "🎲"), job(("1", True), ("2", False), ("3", True))) == ("1️⃣", "3️⃣", "⭐")
+    assert offered(("🔁",), job(("A1", True), ("B1", True))) == ("🔁",), "they have other names"
+    assert offered((), job(("1", True), ("2", True))) == (), "the room wants none"
+    assert offered(("🔁", "⬆️"), None) == ("🔁",)
 
 
 @pytest.mark.parametrize(

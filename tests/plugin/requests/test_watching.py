@@ -13,6 +13,7 @@ from plugin_rig import ROOM, Rig
 from otterbot.config import StatusValues
 from otterbot.requests import watching
 from otterbot.store.part_names import PartName
+from otterbot.store.quotas import Quota
 from otterbot.store.rows import Request
 
 Event = dict[str, Any]
@@ -192,6 +193,28 @@ async def test_what_waits_is_replaced_by_what_is_newer(rig: Rig) -> None:
     rig.worker_server.draw_all(job)
     await rig.done(request)
     await gone(rig)
+
+
+async def test_what_was_shown_counts_though_it_is_cancelled(rig: Rig) -> None:
+    """Else a day's limit could be gone round: watched to the last step, and cancelled."""
+    day = Quota(scope="person", kind="image", sender="@user:test")
+    request, job = await watched(rig, body={"count": 3})
+    rig.worker_server.draw(job, 0)
+    rig.worker_server.show(job, 1, eta_s=30.0)
+    await rig.until(lambda: previews(rig))
+    await rig.delivery.cancelling.cancel([request.key], ROOM)
+    await rig.done(request)
+    assert await rig.store.used(day) == 2, "one drawn, one shown"
+    request, job = await watched(rig)
+    rig.worker_server.show(job, 0, eta_s=30.0)
+    await rig.until(lambda: len(left(rig)) == 1)
+    rig.worker_server.fail(job, 0)
+    assert (await rig.done(request)).outcome == "failed"
+    assert await rig.store.used(day) == 2, "what fails does not count"
+    request, job = await watched(rig)
+    await rig.delivery.cancelling.cancel([request.key], ROOM)
+    await rig.done(request)
+    assert await rig.store.used(day) == 2, "nothing was seen of it"
 
 
 async def test_a_worker_that_is_too_old_draws_all_the_same(rig: Rig) -> None:

@@ -39,6 +39,8 @@ class WorkerDouble:
         self.images: dict[str, bytes] = {}
         self.delivered: list[str] = []
         self.deleted: list[str] = []
+        self.deleted_for: list[str | None] = []
+        """The keys of the requests that do not use them any more."""
         self.kept: list[tuple[str, str]] = []
         """What was said of keeping pictures: POST or DELETE, and of which."""
         self.cancelled: list[str] = []
@@ -53,6 +55,7 @@ class WorkerDouble:
         self.alpha = False
         """Whether what is brought has holes."""
         self.features = ["img2img", "previews", "film", "sheet"]
+        self.keeps_private = True
         self.sheets = True
         """Whether it makes a sheet as soon as all pictures of a job are final."""
         self.limits: dict[str, int] = {}
@@ -355,6 +358,7 @@ class WorkerDouble:
             {
                 "version": "0",
                 "features": self.features,
+                "keeps_private": self.keeps_private,
                 "pause": self.pause,
                 "gpu": gpu,
                 "limits": self.limits,
@@ -395,6 +399,7 @@ class WorkerDouble:
 
     async def _delete(self, request: web.Request) -> web.Response:
         self.deleted.append(request.match_info["id"])
+        self.deleted_for.append(request.query.get("key"))
         return web.Response(status=204)
 
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from archive_records import record
 
-from otterbot_worker.archive import metadata, reading
+from otterbot_worker.archive import metadata, reading, sidecars
 
 # As AUTOMATIC1111's reader does it (see the facts on image servers).
 _FIELD = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
@@ -145,15 +145,15 @@ def test_prompts_of_any_script_survive() -> None:
 
 def test_the_sidecar_is_readable_and_complete() -> None:
     whole = record(prompt="otter 💚\ncowboy hat\n", negative_prompt="ugly: 'x'\nprivate: false\n")
-    text = metadata.sidecar(whole, filename="otter_1.png", created="2024-01-21T13:20:50+01:00", private=True)
+    text = sidecars.of_picture(whole, filename="otter_1.png", created="2024-01-21T13:20:50+01:00", private=True)
     assert text.startswith("prompt: |\n  otter 💚\n  cowboy hat\n")
     loaded = yaml.safe_load(text)
     assert loaded["record"] == whole.model_dump(mode="json")
     assert loaded["seed"] == 42
     assert loaded["file"] == "otter_1.png"
     assert list(loaded)[:2] == ["prompt", "negative_prompt"]
-    assert metadata.sidecar_private(text) is True
-    assert metadata.sidecar_private(text.replace("private: true", "")) is None
+    assert sidecars.private(text) is True
+    assert sidecars.private(text.replace("private: true", "")) is None
 
 
 def test_a_nasty_prompt_stays_a_text_in_the_sidecar() -> None:
@@ -168,7 +168,7 @@ def test_a_nasty_prompt_stays_a_text_in_the_sidecar() -> None:
         "\t",
         "x \n y",
     ):
-        text = metadata.sidecar(record(prompt=prompt), filename="x", created="y", private=False)
+        text = sidecars.of_picture(record(prompt=prompt), filename="x", created="y", private=False)
         loaded = yaml.safe_load(text)["prompt"]
         assert isinstance(loaded, str)
         assert loaded.split() == prompt.split()

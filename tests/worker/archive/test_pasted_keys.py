@@ -13,7 +13,7 @@ from archive_records import record
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from otterbot_worker.archive import metadata
+from otterbot_worker.archive import sidecars
 from otterbot_worker.prompts.structure import PARTS, joined
 
 
@@ -37,7 +37,7 @@ VALUES = WORDS | st.lists(WORDS, min_size=1, max_size=4)
 
 def pasted(structure: dict[str, Any]) -> str:
     """The lines of the sidecar under ``structure:``, with it."""
-    text = metadata.sidecar(record(structure=structure), filename="x.png", created="y", private=False)
+    text = sidecars.of_picture(record(structure=structure), filename="x.png", created="y", private=False)
     assert yaml.safe_load(text)["structure"] == structure
     lines = text.splitlines()
     first = lines.index("structure:")

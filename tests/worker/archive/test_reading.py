@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from otterbot_worker import cli, yamlfile
-from otterbot_worker.archive import containers, infotext, metadata, reading, showing
+from otterbot_worker.archive import containers, infotext, metadata, reading, showing, sidecars
 from otterbot_worker.prompts import dialects
 from otterbot_worker.sampling import samplers, sampling_steps
 from otterbot_worker.schemas.records import Record
@@ -137,7 +137,7 @@ def test_a_variation(tmp_path: Path, how: str) -> None:
     text = metadata.a1111(whole)
     assert "Variation seed: 4294967295, Variation seed strength: 0.2" in text
     assert "Variation" not in metadata.a1111(record(variation=None))
-    sidecar = metadata.sidecar(whole, filename="x.png", created="", private=False).encode()
+    sidecar = sidecars.of_picture(whole, filename="x.png", created="", private=False).encode()
     data = {"our record": ours(whole), "A1111's text": png({"parameters": text}), "the sidecar": sidecar}[how]
     found = read(tmp_path, data, "x.yml" if how == "the sidecar" else "x.png")
     assert found.request == OUR_REQUEST | {"variation": {"seed": 4294967295, "strength": 0.2}}
@@ -244,7 +244,7 @@ def test_an_upscaled_picture(tmp_path: Path) -> None:
 
 
 def test_our_sidecar(tmp_path: Path) -> None:
-    text = metadata.sidecar(record(), filename="x.png", created="2024-01-21T13:20:50+01:00", private=False)
+    text = sidecars.of_picture(record(), filename="x.png", created="2024-01-21T13:20:50+01:00", private=False)
     assert read(tmp_path, text.encode(), "x.yml").request == OUR_REQUEST
 
 
@@ -431,7 +431,7 @@ WORDS = st.lists(
 
 def as_written(text: str) -> str:
     """What the writer keeps of somebody's text: no control characters, no empty lines."""
-    lines = (line.strip() for line in metadata._clean(text).split("\n"))
+    lines = (line.strip() for line in metadata.clean(text).split("\n"))
     return "\n".join(line for line in lines if line)
 
 
@@ -754,6 +754,6 @@ def test_it_needs_no_torch_and_no_decoder(tmp_path: Path) -> None:
 
 
 def test_the_sidecar_of_any_words_comes_back(tmp_path: Path) -> None:
-    text = metadata.sidecar(record(prompt=FORGED[0]), filename="x.png", created="y", private=True)
+    text = sidecars.of_picture(record(prompt=FORGED[0]), filename="x.png", created="y", private=True)
     assert yaml.safe_load(text)["record"]["used"]["prompt"] == FORGED[0]
     assert read(tmp_path, text.encode(), "x.yaml").request["prompt"] == FORGED[0]

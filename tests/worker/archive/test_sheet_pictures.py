@@ -150,8 +150,10 @@ async def stored(archive: Archive, *, private: bool = False) -> str:
     folder = archive.root / "2024-01-21"
     folder.mkdir(exist_ok=True)
     contents = Contents(columns=2, fields=[*fields(folder, 3, (96, 96)), Field(name="4", absence="failed")])
-    beside = f"2024-01-21/{contents.fields[0].picture.name}"  # type: ignore[union-attr]
-    found, shown = await archive.store_sheet(contents, beside=beside, private=private, created_at=CREATED)
+    place = archive.sheet_beside(f"2024-01-21/{contents.fields[0].picture.name}")  # type: ignore[union-attr]
+    found, shown = await archive.store_sheet(
+        contents, place=place, image_id="5" * 32, private=private, created_at=CREATED
+    )
     assert shown == (True, True, True, False)
     assert (found.relpath, found.mimetype) == ("2024-01-21/otter_20240121130000.sheet.jpg", "image/jpeg")
     return found.relpath

@@ -116,6 +116,18 @@ def test_what_was_fetched_for_one_model_is_removed(cache: Path, hub: Hub, said: 
     assert [path.name for path in cache.iterdir() if "one" in path.name] == []
 
 
+def test_of_a_repository_on_another_disk_files_and_link_go(cache: Path, tmp_path: Path, said: Said) -> None:
+    there, link = tmp_path / "large disk" / "one", cache / "models--somebody--one"
+    (there / "blobs").mkdir(parents=True)
+    (there / "blobs" / "x").write_bytes(b"x" * 3_000_000)
+    link.parent.mkdir(parents=True)
+    link.symlink_to(there)
+    assert cli.main(["models", "rm", "one", "--yes"]) == 0
+    assert f"3 MB  {link}, a link to {there}" in said()[0]
+    assert not link.is_symlink()
+    assert list(there.parent.iterdir()) == []
+
+
 @pytest.mark.parametrize(("answer", "goes"), [("y", True), ("", False), ("no", False)])
 def test_it_asks_before(cache: Path, monkeypatch: pytest.MonkeyPatch, said: Said, answer: str, goes: bool) -> None:
     place = cache / "models--somebody--one" / "blobs"

@@ -293,6 +293,16 @@ async def test_turns_keep_their_order_when_the_clock_is_set_back(store: Store) -
     assert sorted(served, key=lambda owner: served[owner].at) == [("c", "ann"), ("c", "bob"), ("c", "eve")]
 
 
+async def test_what_somebody_had_fades_after_the_clock_was_far_ahead(store: Store) -> None:
+    job, _ = await store.submit(submission("k1", count=3), LIMITS, NOW)
+    rows = (await store.rows([job.id]))[job.id]
+    for row, when in zip(rows, (NOW + 10 * 86_400, NOW, NOW + 1_200), strict=True):
+        assert await store.claim(row.seq, [], when, seconds=40.0)
+    served = (await store.served())["c", "ann"]
+    assert served.at == pytest.approx(NOW + 1_200)
+    assert served.seconds == pytest.approx(40.0 + (40.0 + 40.0) / 4), "two half-lives later"
+
+
 async def test_a_damaged_file_is_left_alone_and_told(tmp_path: Path) -> None:
     path = tmp_path / "jobs.sqlite"
     path.write_bytes(os.urandom(8_192))

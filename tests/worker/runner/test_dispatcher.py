@@ -15,7 +15,7 @@ from PIL import Image
 
 from otterbot_worker import __version__
 from otterbot_worker.queue.model import WORKER_DEATHS_ALLOWED
-from otterbot_worker.runner import dispatcher as dispatcher_module
+from otterbot_worker.runner import claims as claims_module
 
 
 def first(job: Json) -> Json:
@@ -254,7 +254,7 @@ async def test_a_gpu_process_that_does_not_start_blames_no_picture(tmp_path: Pat
 async def test_no_room_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with worker_here(settings(tmp_path), paused=True) as here:
         job = await here.api.submit(image())
-        monkeypatch.setattr(dispatcher_module, "FULL_DISK_SECONDS", 0.1)
+        monkeypatch.setattr(claims_module, "FULL_DISK_SECONDS", 0.1)
         monkeypatch.setattr(here.parts.archive, "has_room", lambda: False)
         status, problem = await here.api.call("POST", "/v1/jobs", image("key-00002"))
         assert (status, problem["code"]) == (507, "disk_full")

@@ -9,7 +9,7 @@ from otterbot_worker.runner.eta import Line, Speeds, load_name, speed_name, turn
 
 
 def group(owner: str, count: int, *, model: str = "a", first: int = 1, work: float = 10.0) -> Group:
-    kind = "chat" if model == "chat" else "image"
+    kind = model if model in ("chat", "describe") else "image"
     return Group(
         client="c", owner=owner, kind=kind, model=model, count=count, work=work * count, first_seq=first
     )  # fmt: skip
@@ -23,6 +23,7 @@ PLACES = {
     "the head of the batch": ([group("ann", 8, first=1), group("bob", 2, first=9)], "ann", 0, 0),
     "its last waits for all": ([group("ann", 8, first=1), group("bob", 2, first=9)], "ann", 7, 9),
     "chats go first": ([group("ann", 1), group("bob", 2, model="chat", first=2)], "ann", 0, 2),
+    "descriptions, too": ([group("ann", 1), group("bob", 2, model="describe", first=2)], "ann", 0, 2),
 }
 
 
@@ -37,6 +38,13 @@ def test_seconds_come_from_what_was_measured() -> None:
     line = Line([group("ann", 4), group("bob", 1, first=9)], {}, speeds)
     assert line.seconds(("c", "bob"), "image", 1) == pytest.approx(4.0), "ann's first and bob's: 2 s each"
     assert line.seconds(("c", "ann"), "image", 4) == pytest.approx(10.0)
+
+
+def test_a_description_takes_the_time_of_one() -> None:
+    speeds = Speeds({speed_name("a"): (5.0, 3), turn_name("describe", "describe"): (3.0, 1)})
+    line = Line([group("ann", 2), group("bob", 1, model="describe", first=9)], {}, speeds)
+    assert line.seconds(("c", "ann"), "image", 2) == pytest.approx(7.0)
+    assert line.seconds(("c", "bob"), "describe", 1) == pytest.approx(3.0)
 
 
 def test_no_measurement_no_estimate() -> None:

@@ -220,6 +220,39 @@ async def test_a_sheet_that_no_row_knows_is_taken_in_again(tmp_path: Path) -> No
         assert len(list(tmp_path.glob("archive/2*/*.png"))) == 4, "whose pictures they were is forgotten"
 
 
+async def test_a_file_without_its_row_gets_one_row(tmp_path: Path) -> None:
+    """The worker died between them: the file is taken in, and the sheet made again, in whatever order."""
+    async with worker_here(settings(tmp_path)) as here:
+        job = await sheet_of(here, image(**FOUR))
+        database, image_id = here.parts.store._db, job["sheet"]["picture"]["image_id"]
+        await database.write("DELETE FROM images WHERE idx < 0")
+        await database.write("UPDATE jobs SET sheet = NULL, sheet_owed = 1")
+        await housekeeping.find_strays(
+            here.parts.config, here.parts.store, here.parts.archive, here.parts.images, time.time() + 60
+        )
+        here.parts.hub.changed.set()
+        again = await here.api.until(job["id"], lambda job: job["sheet"] is not None)
+        assert again["sheet"]["picture"]["image_id"] == image_id
+        rows = await database.fetch("SELECT job_id FROM images WHERE idx < 0")
+        assert [row["job_id"] for row in rows] == [job["id"]]
+
+
+async def test_a_picture_that_is_deleted_leaves_its_sheet(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path)) as here:
+        job = await sheet_of(here, image(**FOUR))
+        before, path = file_of(here, job).read_bytes(), f"/v1/images/{job['sheet']['picture']['image_id']}"
+        await here.api.call("POST", f"{path}/keep")
+        assert (await here.api.call("DELETE", f"/v1/images/{job['pictures'][0]['result']['image_id']}"))[0] == 204
+        after = await here.api.until(job["id"], lambda job: not job["sheet"]["fields"][0]["shown"])
+        assert [field["shown"] for field in after["sheet"]["fields"]] == [False, True, True, True]
+        assert after["sheet"]["picture"]["image_id"] == job["sheet"]["picture"]["image_id"]
+        _, data = await here.api.call("GET", path)
+        assert hashlib.sha256(data).hexdigest() == after["sheet"]["picture"]["sha256"]
+        assert data != before
+        assert b"\nkept: true\n" in (await here.api.call("GET", f"{path}.yml"))[1], "the mark stays"
+        assert len(list(tmp_path.glob("archive/2*/*.sheet.jpg"))) == 1
+
+
 async def test_one_that_was_taken_in_speaks_for_no_other_picture(tmp_path: Path) -> None:
     async with worker_here(settings(tmp_path)) as here:
         job = await sheet_of(here, image(**FOUR))
@@ -291,6 +324,34 @@ async def test_what_is_in_the_archive_is_not_drawn_again(tmp_path: Path) -> None
         assert again["state"] == "succeeded", "at once, although nothing is drawn now"
         assert again["pictures"][0]["result"] == job["pictures"][1]["result"]
         assert (await chosen(here, job, 1))["id"] == again["id"]
+
+
+@pytest.mark.parametrize("sheet_first", [False, True])
+async def test_the_file_goes_with_the_last_job_that_has_it(tmp_path: Path, sheet_first: bool) -> None:
+    async with worker_here(settings(tmp_path)) as here:
+        job = await sheet_of(here, image(**FOUR))
+        again = await chosen(here, job, 1, owner="@bob:here")
+        sheet, one = (
+            f"/v1/images/{found['image_id']}" for found in (job["sheet"]["picture"], job["pictures"][1]["result"])
+        )
+        calls = [(one, again["key"]), (sheet, job["key"])]
+        (first, key), (second, other) = reversed(calls) if sheet_first else calls
+        for _ in range(2):
+            assert (await here.api.call("DELETE", f"{first}?key={key}"))[0] == 204
+        assert (await here.api.call("GET", one))[0] == 200, "the other one still has it"
+        assert len(list(tmp_path.glob("archive/2*/*.png"))) == (1 if sheet_first else 4)
+        assert (await here.api.call("DELETE", f"{second}?key={other}"))[0] == 204
+        assert not list(tmp_path.glob("archive/2*/*"))
+        assert (await here.api.call("DELETE", f"{one}?kye=x"))[0] == 422
+
+
+async def test_who_names_no_job_deletes_for_all(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path)) as here:
+        job = await sheet_of(here, image(**FOUR))
+        await chosen(here, job, 1)
+        one = f"/v1/images/{job['pictures'][1]['result']['image_id']}"
+        assert (await here.api.call("DELETE", one))[0] == 204
+        assert (await here.api.call("GET", one))[0] == 410
 
 
 OTHERS: dict[str, Json] = {

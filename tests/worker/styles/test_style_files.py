@@ -236,6 +236,23 @@ def test_a_changed_file_is_read_again_and_others_are_not(tmp_path: Path, monkeyp
     assert opened == ["a.csv"] * 2
 
 
+def test_names_are_made_anew_only_where_a_file_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, "own.csv", HEADER + "mine,a b,\nother,c,\n")
+    there = StyleLibrary(tmp_path)
+    made: list[object] = []
+    by_name = library._by_name
+    monkeypatch.setattr(library, "_by_name", lambda files: made.append(files) or by_name(files))
+    for name in ("mine", "other", "watercolor", "nobody's"):
+        there.find(name)
+    assert len(made) == 1
+    put(tmp_path, "own.csv", HEADER + "mine,a longer one,\n")
+    found = there.find("mine")
+    assert found is not None
+    assert found.prompt == "a longer one"
+    assert there.find("other") is None
+    assert len(made) == 2
+
+
 def test_could_not_look_is_not_no(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, "a.csv", HEADER + "glow,one,\n")
     put(tmp_path, "b.csv", HEADER + "shine,one,\n")

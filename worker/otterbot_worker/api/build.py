@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..archive import Archive, ArchiveSettings
 from ..chat import FOLDER as CHAT_FOLDER
 from ..chat import KINDS, Beginnings, ChatBackend, Choice, open_backend
 from ..config import Config
+from ..gpu import driver
 from ..gpu.probe import device_kind
 from ..gpu.process import GpuProcess
 from ..inputs.files import InputFiles
@@ -24,7 +27,10 @@ from ..queue.input_rows import PRIVATE_SECONDS, Inputs, Retention
 from ..queue.store import Store
 from ..runner.descriptions import DescriptionRunner
 from ..runner.dispatcher import Dispatcher
+from ..runner.eta import CardSpeeds
 from ..runner.expansions import PromptRunner
+from ..runner.lanes import CardParts
+from ..runner.lease import Card
 from ..runner.pictures import PictureRunner
 from ..runner.runner_common import Shared
 from ..runner.sharing import Sharing
@@ -37,10 +43,28 @@ CHAT_MODEL = "chat_model"
 CHAT_BEGINNINGS = "chat_beginnings"
 
 
-def gpu(config: Config) -> GpuProcess:
+def devices(config: Config) -> dict[str, str]:
+    """Name of each card → device. The first one is shared with language models. The names are those of the settings;
+    the processor may stand there several times."""
+    wanted = config.gpu.devices
+    if wanted is None:
+        return {config.gpu.device: config.gpu.device}
+    if wanted == "auto":
+        count = driver.cards() if device_kind() == "cuda" else 0
+        wanted = [f"cuda:{number}" for number in range(count)] if count > 1 else ["auto"]
+    found: dict[str, str] = {}
+    for device in wanted:
+        number = 1 + list(found.values()).count(device)
+        found[device if number == 1 else f"{device}-{number}"] = device
+    return found
+
+
+def gpu(config: Config, name: str, device: str, *, first: bool) -> GpuProcess:
+    """The handle on the process of one card, with a lock file of its own."""
+    lock = config.lock_file
     return GpuProcess(
-        device=config.gpu.device,
-        lock_path=config.lock_file,
+        device=device,
+        lock_path=lock if first else lock.with_name(f"{lock.stem}-{name.replace(':', '-')}{lock.suffix}"),
         threads=config.gpu.threads,
         step_timeout=config.gpu.step_timeout,
         load_timeout=config.gpu.load_timeout,
@@ -132,21 +156,39 @@ def sharing(config: Config, gpu: GpuProcess, backend: ChatBackend | None, store:
     return Sharing(gpu, backend, backend.card, SharingStore(store), reserve=config.gpu.reserve_mb * 10**6)
 
 
+SLOWER = 40.0
+"""How many times slower than a card a processor is taken to draw, until it was measured."""
+
+
+def more_cards(
+    config: Config, shared: Shared, runner: Callable[[Shared, GpuProcess, str], PictureRunner]
+) -> list[CardParts]:
+    """All cards but the first. They only draw: language models have to do with the first one."""
+    (_, kind), *others = devices(config).items()
+    made = []
+    for name, device in others:
+        process = gpu(config, name, device, first=False)
+        slower = SLOWER if device_kind(device) == "cpu" and device_kind(kind) == "cuda" else 1.0
+        speeds = CardSpeeds(shared.speeds, name, slower=slower)
+        card = Card(process, None)
+        own = replace(shared, card=card, speeds=speeds)
+        made.append(CardParts(name=name, gpu=process, card=card, pictures=runner(own, process, name), speeds=speeds))
+    return made
+
+
 def dispatcher(
     config: Config,
     shared: Shared,
-    gpu: GpuProcess,
+    cards: Sequence[CardParts],
     archive: Archive,
-    pictures: PictureRunner,
     turns: TurnRunner,
     descriptions: DescriptionRunner,
     prompts: PromptRunner,
 ) -> Dispatcher:
     return Dispatcher(
         shared,
-        gpu=gpu,
+        cards=cards,
         archive=archive,
-        pictures=pictures,
         turns=turns,
         descriptions=descriptions,
         prompts=prompts,

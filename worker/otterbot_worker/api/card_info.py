@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ..gpu import driver
-from ..schemas.listings import GpuInfo, LeaseInfo, OnCard
+from ..gpu.process import GpuProcess
+from ..schemas.listings import GpuInfo, LaneInfo, LeaseInfo, OnCard
 from .parts import Parts
 
 
-def gpu_info(parts: Parts) -> GpuInfo:
+def gpu_info(gpu: GpuProcess) -> GpuInfo:
     """What the GPU process last said; before its first word, what the driver says."""
-    known = parts.gpu.info
+    known = gpu.info
     shown = GpuInfo(
         device=known.device,
         name=known.name,
@@ -18,9 +19,23 @@ def gpu_info(parts: Parts) -> GpuInfo:
         state=known.state,
         resident=known.resident,
     )
-    if known.state in ("stopped", "starting") and (seen := driver.look(parts.config.gpu.device)) is not None:
+    if known.state in ("stopped", "starting") and (seen := driver.look(gpu.device)) is not None:
         shown.device, shown.name, shown.total_bytes, shown.free_bytes = "cuda", seen.name, seen.total, seen.free
     return shown
+
+
+def lanes_info(parts: Parts) -> list[LaneInfo]:
+    return [
+        LaneInfo(
+            name=lane.name,
+            gpu=gpu_info(lane.parts.gpu),
+            busy=lane.current is not None,
+            paused=lane.paused,
+            rests=None if lane.rest is None else lane.rest.reason,
+        )
+        for lane in parts.dispatcher.lanes
+        if lane.parts is not None
+    ]
 
 
 async def lease_info(parts: Parts) -> LeaseInfo | None:

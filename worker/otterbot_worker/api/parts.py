@@ -30,6 +30,7 @@ from ..runner.descriptions import DescriptionRunner
 from ..runner.dispatcher import Dispatcher
 from ..runner.eta import Speeds
 from ..runner.job_view import Live, Views
+from ..runner.lanes import CardParts
 from ..runner.lease import Card
 from ..runner.metrics import Measures
 from ..runner.pictures import PictureRunner
@@ -57,6 +58,7 @@ class Parts:
     config: Config
     store: Store
     sheets: SheetRows
+    images: ImageRows
     views: Views
     hub: Hub
     dispatcher: Dispatcher
@@ -132,27 +134,34 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
         stack.push_async_callback(backend.close)
     chat = ChatStatus(backend, config.chat.default_model)
     stack.push_async_callback(chat.close)
-    gpu = build.gpu(config)
+    name, device = next(iter(build.devices(config).items()))
+    gpu = build.gpu(config, name, device, first=True)
     speeds = Speeds(await store.speeds())
     holder: list[Dispatcher] = []
     hub = Hub(lambda: holder[0].pause_state if holder else Pause(paused=False))
     measures = Measures()
     card = Card(gpu, backend, build.sharing(config, gpu, backend, store), measures.swapped)
     shared = Shared(store=store, card=card, live=live, speeds=speeds, listener=hub, measures=measures)
-    pictures = PictureRunner(
-        shared,
-        gpu=gpu,
-        archive=archive,
-        inputs=input_files,
-        catalogue=catalogue,
-        library=library,
-        wake=lambda: holder[0].wake(),
-        broken=background.fail,
-    )
+
+    def pictures(shared: Shared, gpu: GpuProcess, card: str = "") -> PictureRunner:
+        return PictureRunner(
+            shared,
+            gpu=gpu,
+            archive=archive,
+            inputs=input_files,
+            catalogue=catalogue,
+            library=library,
+            wake=lambda: holder[0].wake(),
+            broken=background.fail,
+            card=card,
+        )
+
+    first = CardParts(name=name, gpu=gpu, card=card, pictures=pictures(shared, gpu), speeds=speeds)
+    cards = [first, *build.more_cards(config, shared, pictures)]
     prompts = build.prompts(config, shared, backend, catalogue, library)
     descriptions = DescriptionRunner(shared, backend=backend, gpu=gpu, inputs=input_files, catalogue=catalogue)
     turns = TurnRunner(shared, backend=backend, inputs=input_files)
-    dispatcher = build.dispatcher(config, shared, gpu, archive, pictures, turns, descriptions, prompts)
+    dispatcher = build.dispatcher(config, shared, cards, archive, turns, descriptions, prompts)
     holder.append(dispatcher)
     views = Views(store, live, speeds)
     stack.push_async_callback(views.close)
@@ -160,6 +169,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
         config=config,
         store=store,
         sheets=SheetRows(database),
+        images=ImageRows(database),
         views=views,
         hub=hub,
         dispatcher=dispatcher,
@@ -176,7 +186,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
         background=background,
         default=chosen,
     )
-    await _start(parts, ImageRows(database))
+    await _start(parts)
     stack.push_async_callback(background.stop)
     stack.push_async_callback(dispatcher.stop)
     stack.callback(library.close)
@@ -184,20 +194,20 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
     return parts
 
 
-async def _start(parts: Parts, image_rows: ImageRows) -> None:
+async def _start(parts: Parts) -> None:
     """Clean up what the last worker left, then start the loops."""
     config, dispatcher, background = parts.config, parts.dispatcher, parts.background
     await parts.archive.clear_scratch()
     await parts.inputs.sweep()
     await dispatcher.recover()
-    background.start(dispatcher.run("card"), "dispatcher", ends=True)
-    background.start(dispatcher.run("beside"), "dispatcher beside the card", ends=True)
+    for lane in dispatcher.lanes:
+        background.start(dispatcher.run(lane), f"dispatcher of {lane.name}", ends=True)
     background.start(parts.hub.watch_places(parts.views), "places")
     background.start(parts.default.settle(config, parts.catalogue), "default model", ends=True)
     sheets = SheetRunner(parts.store, parts.sheets, parts.archive, parts.hub)
     background.start(sheets.run(parts.hub.changed), "contact sheets")
     background.start(
-        keep_house(config, parts.store, parts.archive, parts.inputs, image_rows, parts.sheets), "housekeeping"
+        keep_house(config, parts.store, parts.archive, parts.inputs, parts.images, parts.sheets), "housekeeping"
     )
 
 

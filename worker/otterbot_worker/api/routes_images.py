@@ -55,26 +55,45 @@ async def delivered(request: web.Request) -> web.Response:
 
 
 async def keep(request: web.Request) -> web.Response:
-    image = await _known(request)
-    await request.app[PARTS].store.image_kept(image.image_id, True)
-    return web.Response(status=204)
+    return await _keep(request, kept=True)
 
 
 async def let_go(request: web.Request) -> web.Response:
-    image = await _known(request)
-    await request.app[PARTS].store.image_kept(image.image_id, False)
+    return await _keep(request, kept=False)
+
+
+async def _keep(request: web.Request, *, kept: bool) -> web.Response:
+    parts, image = request.app[PARTS], await _known(request)
+    if image.gone_at is None:
+        await parts.archive.keep(image.relpath, kept)
+    await parts.store.image_kept(image.image_id, kept)
     return web.Response(status=204)
 
 
 async def delete(request: web.Request) -> web.Response:
-    parts = request.app[PARTS]
-    image = await _known(request)
+    if unknown := set(request.query) - {"key"}:
+        raise ApiProblem(422, "invalid_request", f"The query may hold key, not {', '.join(sorted(unknown))[:100]}.")
+    parts, image, key = request.app[PARTS], await _known(request), request.query.get("key")
     # One that was taken in from its file alone belongs to no job.
     together = await parts.sheets.pictures(image.job_id) if image.job_id else []
-    if not image.is_sheet and any(not one.is_sheet for one in together if one.image_id != image.image_id):
-        together = []
-    await _remove(parts, [image, *(one for one in together if one.image_id != image.image_id)], time.time())
+    if image.is_sheet:
+        doomed = [image, *[one for one in together if not one.is_sheet and await _given_up(parts, one, key)]]
+    elif await _given_up(parts, image, key):
+        others = [one for one in together if one.image_id != image.image_id]
+        last = all(one.is_sheet for one in others)
+        doomed = [image, *(others if last else [])]
+    else:
+        doomed = []
+    await _remove(parts, doomed, time.time())
+    if image.job_id and not image.is_sheet and image in doomed:
+        await parts.sheets.stale(image.job_id)
+        parts.hub.changed.set()
     return web.Response(status=204)
+
+
+async def _given_up(parts: Parts, image: ImageRow, key: str | None) -> bool:
+    """Whether the picture's file goes. ``key``: of the job that does not use it any more; ``None``: whoever does."""
+    return key is None or await parts.images.given_up(image.image_id, key)
 
 
 async def _remove(parts: Parts, images: list[ImageRow], now: float) -> None:
@@ -161,7 +180,8 @@ OPERATIONS = (
         method="POST",
         path="/v1/images/{id:[0-9a-f]+}/keep",
         handler=keep,
-        summary="Somebody keeps the picture: `archive.keep_days` and `archive.max_gb` pass it over.",
+        summary="Somebody keeps the picture: `archive.keep_days` and `archive.max_gb` pass it over; with a contact "
+        "sheet all pictures on it, too. What `archive.encrypted_rooms` says holds all the same.",
         answers={204: None},
         problems=(404,),
     ),
@@ -178,7 +198,8 @@ OPERATIONS = (
         path="/v1/images/{id:[0-9a-f]+}",
         handler=delete,
         summary="Delete the picture from the archive; with a contact sheet all pictures on it, and with the last of "
-        "them their sheet.",
+        "them their sheet. A sheet from which one is deleted is made again without it.",
+        query={"key": "of the job that does not use it any more: it goes with the last job that does (`drawn_before`)"},
         answers={204: None},
         problems=(404,),
     ),

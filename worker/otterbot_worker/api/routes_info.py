@@ -7,14 +7,14 @@ from aiohttp import web
 from .. import __version__
 from ..schemas.listings import WorkerInfo
 from ..schemas.requests import MAX_CHAT_CHARACTERS, MAX_COUNT, MAX_PROMPT
-from .card_info import gpu_info, lease_info
+from .card_info import gpu_info, lanes_info, lease_info
 from .operations import Operation, reply
 from .parts import PARTS
 
 FEATURES = [
     "images", "chat", "events", "pause", "delivered", "img2img", "inpaint", "loras", "explain", "aspect", "safety",
     "variation", "control", "previews", "film", "hires", "upscale", "expand", "draws", "describe", "chat_pictures",
-    "check", "sheet", "structure", "styles", "chance", "sweep",
+    "check", "sheet", "structure", "styles", "chance", "sweep", "users", "lanes",
 ]  # fmt: skip
 CHATS = frozenset({"chat", "chat_pictures", "expand", "draws"})
 """Features that need a language model."""
@@ -31,7 +31,8 @@ async def info(request: web.Request) -> web.Response:
             version=__version__,
             features=[name for name in FEATURES if state != "off" or name not in CHATS],
             pause=parts.dispatcher.pause_state,
-            gpu=gpu_info(parts),
+            gpu=gpu_info(parts.gpu),
+            lanes=lanes_info(parts),
             lease=await lease_info(parts),
             queued=queued,
             running=running,
@@ -52,6 +53,7 @@ async def info(request: web.Request) -> web.Response:
                 "open": queue.max_open,
                 "open_per_owner": queue.max_open_per_owner,
             },
+            keeps_private=not parts.archive.gone_when_delivered(private=True),
         )
     )
 

@@ -8,22 +8,37 @@ import time
 from aiohttp import web
 
 from ..schemas.jobs import Pause
-from ..schemas.requests import PauseRequest
+from ..schemas.requests import PauseRequest, ResumeRequest
 from .operations import Operation, reply
 from .parts import PARTS
-from .problems import body
+from .problems import ApiProblem, body
 
 
 async def pause(request: web.Request) -> web.Response:
     asked = PauseRequest()
     if request.can_read_body:
         asked = await body(request, PauseRequest.model_validate_json)
+    if asked.lane is not None:
+        return await _one_card(request, asked.lane, paused=True)
     until = None if asked.minutes is None else time.time() + asked.minutes * 60
     return reply(await request.app[PARTS].dispatcher.pause(until))
 
 
 async def resume(request: web.Request) -> web.Response:
+    asked = ResumeRequest()
+    if request.can_read_body:
+        asked = await body(request, ResumeRequest.model_validate_json)
+    if asked.lane is not None:
+        return await _one_card(request, asked.lane, paused=False)
     return reply(await request.app[PARTS].dispatcher.resume())
+
+
+async def _one_card(request: web.Request, lane: str, *, paused: bool) -> web.Response:
+    dispatcher = request.app[PARTS].dispatcher
+    if not await dispatcher.pause_lane(lane, paused=paused):
+        names = ", ".join(one.name for one in dispatcher.lanes if one.parts is not None)
+        raise ApiProblem(404, "lane_not_found", f"There is no such card; there are: {names}.")
+    return reply(dispatcher.pause_state)
 
 
 async def healthz(_: web.Request) -> web.Response:
@@ -61,13 +76,22 @@ OPERATIONS = (
         method="POST",
         path="/v1/pause",
         handler=pause,
-        summary="Free the card; queued work waits.",
+        summary="Free the cards, or one of them; queued work waits.",
         body=PauseRequest,
         body_needed=False,
         answers={200: Pause},
-        problems=(413, 415, 422),
+        problems=(404, 413, 415, 422),
     ),
-    Operation(method="POST", path="/v1/resume", handler=resume, summary="Go on.", answers={200: Pause}),
+    Operation(
+        method="POST",
+        path="/v1/resume",
+        handler=resume,
+        summary="Go on, or let one card go on.",
+        body=ResumeRequest,
+        body_needed=False,
+        answers={200: Pause},
+        problems=(404, 413, 415, 422),
+    ),
     Operation(
         method="GET",
         path="/healthz",

@@ -1,8 +1,8 @@
 """The archive of pictures: files by date, each with everything needed to make it again.
 
-Enter through `files.Archive`, which uses `names`, `pictures`, `films`, `metadata`, `durable`, `stored`, `sheets` and
-`retention`. It keeps
-no database: the worker's store knows which picture lies where. `reading` reads the request back out of a file.
+Enter through `files.Archive`, which uses `writing`, `names`, `pictures`, `films`, `metadata`, `sidecars`, `durable`,
+`stored`, `sheets` and `retention`. It keeps no database: the worker's store knows which picture lies where. `reading`
+reads the request back out of a file.
 """
 
 from .files import Archive, ArchiveSettings

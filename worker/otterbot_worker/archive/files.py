@@ -9,34 +9,27 @@ ROOT/2024-01-21/otter_20240121132050.png          the picture, with its record i
 ROOT/.scratch/TASK.rgb                            raw pixels on their way from the GPU process
 ```
 
-A file appears under its name only when its bytes are on the disk: temporary name, fsync, rename, and one fsync of the
-folder at the end. The picture comes last, so where it is, its sidecar and thumbnail are.
-
-Everything slow happens in one thread of the archive's own, so that a picture is encoded while the next is drawn.
+Everything slow happens in one thread of the archive's own, so that a picture is encoded while the next is drawn;
+`writing` says how it is written.
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
-import logging
 import shutil
 import time
-import uuid
 from collections import deque
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Literal, TypeVar
 
 from .. import privacy, space
-from ..schemas.records import Record, Used
-from . import durable, films, metadata, names, pictures, retention, sheets
-from .stored import Stored, stored
-
-log = logging.getLogger(__name__)
+from ..schemas.records import Record
+from . import films, names, retention, sheets, writing
+from .stored import Stored
 
 T = TypeVar("T")
 
@@ -103,6 +96,11 @@ class Archive:
     def film(self, relpath: str) -> Path:
         return retention.film_of(self.path(relpath))
 
+    def sheet_beside(self, relpath: str) -> str:
+        """The relpath of the contact sheet that begins with that picture."""
+        target = retention.sheet_of(self.path(relpath))
+        return f"{target.parent.name}/{target.name}"
+
     # ------------------------------------------------------------ room on the disk
 
     def free_bytes(self) -> int:
@@ -138,11 +136,21 @@ class Archive:
         caller is cancelled, none is left.
         Raises `JobFailed` (``image_failed``) where the pixels are not all there, `OSError` for the disk.
         """
+        new = writing.NewPicture(
+            scratch=scratch,
+            width=width,
+            height=height,
+            record=record,
+            theme=theme,
+            private=private,
+            created_at=created_at,
+            client=client,
+            frames=frames,
+        )
 
         def work() -> Stored:
             try:
-                owner = metadata.Owner(uuid.uuid4().hex, client)
-                return self._store(scratch, width, height, record, theme, private, created_at, owner, frames)
+                return writing.picture(self.root, new, self._given)
             finally:
                 scratch.unlink(missing_ok=True)
 
@@ -158,88 +166,38 @@ class Archive:
                 scratch.unlink(missing_ok=True)
             raise
 
-    def _store(
+    async def store_sheet(
         self,
-        scratch: Path,
-        width: int,
-        height: int,
-        record: Record,
-        theme: str | None,
+        contents: sheets.Contents,
+        *,
+        place: str,
+        image_id: str,
         private: bool,
         created_at: float,
-        owner: metadata.Owner,
-        frames: films.Frames | None,
-    ) -> Stored:
-        texts = {metadata.A1111_CHUNK: metadata.a1111(record), metadata.OWN_CHUNK: metadata.own_chunk(record)}
-        encoded = pictures.encode(scratch, width, height, texts)
-        film = None if frames is None else _film(frames, scratch, width, height)
-        when = time.localtime(created_at)
-        folder = self.root / names.folder(when)
-        new_folder = not folder.exists()
-        folder.mkdir(mode=0o700, exist_ok=True)
-        stem = names.stem(theme, _asked_for(record.used), when)
-        target, temporary = durable.reserve(folder, stem, self._given)
-        try:
-            notes = metadata.sidecar(
-                record, filename=target.name, created=_iso(created_at), private=private, owner=owner
-            )
-            self._write(target, encoded, notes, temporary, film)
-            if new_folder:
-                durable.sync_folder(self.root)
-        finally:
-            temporary.unlink(missing_ok=True)
-        return stored(encoded, film, image_id=owner.image_id, relpath=f"{folder.name}/{target.name}")
-
-    def _write(
-        self,
-        target: Path,
-        encoded: pictures.Encoded,
-        notes: str,
-        temporary: Path | None = None,
-        film: films.Film | None = None,
-    ) -> None:
-        """The picture last: where it is, its sidecar, thumbnail and film are. On any error none of them is."""
-        try:
-            durable.write(retention.sidecar_of(target), notes.encode("utf-8"))
-            durable.write(retention.thumbnail_of(target), encoded.thumbnail)
-            if film is not None:
-                durable.write(retention.film_of(target), film.webp)
-            durable.write(target, encoded.data, temporary)
-            durable.sync_folder(target.parent)
-        except BaseException:
-            for path in (target, *retention.beside(target)):
-                path.unlink(missing_ok=True)
-            raise
-
-    async def store_sheet(
-        self, contents: sheets.Contents, *, beside: str, private: bool, created_at: float, client: str = "otterbot"
+        client: str = "otterbot",
     ) -> tuple[Stored, tuple[bool, ...]]:
-        """Makes a contact sheet and archives it. ``beside``: the relpath of its first picture. Once more makes the same
-        file again, with another id.
+        """Makes a contact sheet and archives it. ``place``: its relpath, see `sheet_beside`; one that is there is
+        made again in its place.
 
         Returns also, of each field, whether its picture is on it. Raises `OSError` for the disk.
         """
-        picture = self.path(beside)
+        self.path(place)
+        new = writing.NewSheet(
+            contents=contents, place=place, image_id=image_id, private=private, created_at=created_at, client=client
+        )
 
         def work() -> tuple[Stored, tuple[bool, ...]]:
             if not self.is_here():
                 raise OSError(errno.EIO, "the archive is not there")
-            composed = sheets.compose(contents)
-            owner = metadata.Owner(uuid.uuid4().hex, client)
-            target = retention.sheet_of(picture)
-            shown = zip(contents.fields, composed.shown, strict=True)
-            notes = metadata.sheet_sidecar(
-                filename=target.name,
-                created=_iso(created_at),
-                private=private,
-                owner=owner,
-                fields={one.name: one.picture.name if one.picture and seen else None for one, seen in shown},
-            )
-            self._write(target, composed.encoded, notes)
-            relpath = f"{target.parent.name}/{target.name}"
-            return stored(composed.encoded, image_id=owner.image_id, relpath=relpath), composed.shown
+            return writing.sheet(self.root, new)
 
         return await self._in_thread(work)
+
+    async def keep(self, relpath: str, kept: bool) -> None:
+        """Write beside a picture whether somebody keeps it, so that it is known without the database. Raises `OSError`
+        for the disk."""
+        target = self.path(relpath)
+        await self._in_thread(lambda: writing.keep(target, kept))
 
     # ------------------------------------------------------------ removing
 
@@ -302,24 +260,3 @@ class Archive:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.wrap_future(self._thread.submit(work))
-
-
-def _asked_for(used: Used) -> str:
-    """The words that say what a picture is of: a person's own, before a language model and styles put others around
-    them."""
-    if used.expansion is not None:
-        return used.expansion.prompt
-    return used.prompt if used.styled is None else used.styled.prompt
-
-
-def _film(frames: films.Frames, scratch: Path, width: int, height: int) -> films.Film | None:
-    try:
-        return films.make(frames, scratch, width, height)
-    except Exception:  # whatever is wrong with it, the picture is there
-        log.exception("a film could not be made")
-        return None
-
-
-def _iso(moment: float) -> str:
-    """Unix seconds as the operator's clock shows them."""
-    return datetime.fromtimestamp(moment).astimezone().isoformat(timespec="seconds")

@@ -4,7 +4,7 @@ Three copies of the record (``{v, asked, used, took}``), for three readers:
 
 - the PNG's ``parameters`` chunk in the format of AUTOMATIC1111's web UI, for the tools of the field;
 - the PNG's ``otterbot`` chunk, JSON: the truth, since no prompt can be confused with a field in it;
-- the ``.yml`` sidecar, for people and ``grep``.
+- the ``.yml`` sidecar, for people and ``grep`` (`sidecars`).
 
 All functions are pure, and none needs Pillow. `reading` is the way back.
 """
@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any
 
 from ..schemas.records import Record, Used, UsedControl, UsedHires, UsedRefiner
 from ..schemas.resolved_parts import UsedChance, UsedVariation
@@ -28,9 +28,6 @@ _NEWLINES = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _FIELD_LIKE = re.compile(r"(?i)(negative\s+prompt|\bsteps)(\s*\\*):")
 _ESCAPED = re.compile(r"(?i)(negative\s+prompt|\bsteps)(\s*\\*)\\:")
-
-_LIKE_A_FLAG = re.compile(r"(?<!\w)[-‐-―−]\s{0,3}\w|[-‐-―−]{2}|[‒-―]")
-"""In quotes the room takes it for words, where the keys of a sidecar are typed there."""
 
 _SAMPLERS = {
     "unipc": ("UniPC", None),
@@ -169,72 +166,7 @@ def own_chunk(record: Record) -> str:
     return json.dumps(record.model_dump(mode="json"), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
 
 
-class Owner(NamedTuple):
-    """Id and client of a picture, to restore its row when the database is lost."""
-
-    image_id: str
-    client: str
-
-
-def sidecar(record: Record, *, filename: str, created: str, private: bool, owner: Owner | None = None) -> str:
-    """The ``.yml``: the settings first, as a person looks for them, then the whole record."""
-    import yaml
-
-    class Dumper(yaml.SafeDumper):
-        """Writes texts of several lines as blocks."""
-
-        def ignore_aliases(self, data: Any) -> bool:
-            return True
-
-    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-        style = "|" if "\n" in value else "'" if _LIKE_A_FLAG.search(value) else None
-        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
-
-    Dumper.add_representer(str, text)
-    whole = record.model_dump(mode="json")
-    first = ("prompt", "negative_prompt", "model", "sampler", "steps", "guidance_scale", "width", "height", "seed")
-    used, written, words, styles = record.used, record.used.expansion, record.used.styled, record.used.styles
-    chance = used.chance
-    drawn_from = {} if chance is None else {"drawn_from": chance.prompt, "negative_drawn_from": chance.negative_prompt}
-    document = {
-        **{key: _plain(whole["used"][key]) for key in first},
-        **({} if used.structure is None else {"structure": _plain(whole["used"]["structure"])}),
-        **{key: _plain(text) for key, text in drawn_from.items() if text is not None},
-        **({} if written is None else {"expanded_from": _plain(written.prompt), "expanded_by": _plain(written.model)}),
-        **({} if words is None else {"styles": [one.name for one in styles], "styled_from": _plain(words.prompt)}),
-        "file": filename,
-        "created": created,
-        "private": private,
-        **({} if owner is None else owner._asdict()),
-        "record": _plain(whole),
-    }
-    return yaml.dump(document, Dumper=Dumper, allow_unicode=True, sort_keys=False, width=10_000)
-
-
-def sheet_sidecar(*, filename: str, created: str, private: bool, owner: Owner, fields: Mapping[str, str | None]) -> str:
-    """The ``.yml`` of a contact sheet. ``fields``: the file of each, by name; ``None`` where it is not shown."""
-    import yaml
-
-    document = {"file": filename, "created": created, "private": private, **owner._asdict(), "fields": dict(fields)}
-    return yaml.safe_dump(document, allow_unicode=True, sort_keys=False, width=10_000)
-
-
-def sidecar_private(text: str) -> bool | None:
-    """Whether the sidecar marks its picture as from an encrypted room; ``None`` without a mark."""
-    found = re.search(r"^private: (true|false)$", text, re.MULTILINE)
-    return None if found is None else found[1] == "true"
-
-
-def sidecar_owner(text: str, filename: str) -> Owner | None:
-    """The picture's owner; ``None`` where the sidecar names none, or lies beside another file than its own."""
-    image_id = re.search(r"^image_id: '?([0-9a-f]{32})'?$", text, re.MULTILINE)
-    client = re.search(r"^client: '?([a-z0-9][a-z0-9_-]{0,31})'?$", text, re.MULTILINE)
-    if image_id is None or client is None or f"\nfile: {filename}\n" not in f"\n{text}":
-        return None
-    return Owner(image_id[1], client[1])
-
-
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """One kind of line end, no control characters, nothing that UTF-8 cannot hold."""
     text = _UNPRINTABLE.sub("", _NEWLINES.sub("\n", text))
     return text.encode("utf-8", "replace").decode("utf-8")
@@ -246,7 +178,7 @@ def _escape(text: str) -> str:
     A1111 drops a lone backslash, so its prompt stays the same. Other fields need no escaping: they are read from the
     last line, which is always ours. Existing backslashes there get one more, so that `unescape` restores the text.
     """
-    lines = (line.strip() for line in _clean(text).split("\n"))
+    lines = (line.strip() for line in clean(text).split("\n"))
     return _FIELD_LIKE.sub(r"\1\2\\:", "\n".join(line for line in lines if line))
 
 
@@ -260,14 +192,3 @@ def _quote(value: object) -> str:
     if text != text.strip() or re.search(r'[,:"\n]', text):
         return json.dumps(text, ensure_ascii=False)
     return text
-
-
-def _plain(value: Any) -> Any:
-    """Types that YAML's safe dumper knows; texts with ``\n`` only, so that they are written as blocks."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(entry) for entry in value]
-    if value is None or isinstance(value, (bool, int, float)):
-        return value
-    return _clean(str(value))

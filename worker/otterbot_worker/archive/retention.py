@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import metadata, names
+from . import names, sidecars
 
 STALE_SECONDS = 3_600.0
 """Age of leftovers. Storing a picture and writing its row takes less, so an older file without either is abandoned."""
@@ -58,7 +58,15 @@ class Found:
     size: int
     modified: float
     private: bool | None
-    owner: metadata.Owner | None = None
+    owner: sidecars.Owner | None = None
+    kept: bool = False
+    """Its sidecar says that somebody wants it to stay."""
+    shows: tuple[str, ...] = ()
+    """Of a contact sheet that is kept: the names of the files of the pictures on it."""
+
+    @property
+    def name(self) -> str:
+        return self.relpath.rpartition("/")[2]
 
     @property
     def mimetype(self) -> str:
@@ -112,20 +120,23 @@ def scan(root: Path) -> list[Found]:
             for other in beside(picture):
                 with contextlib.suppress(FileNotFoundError):
                     size += other.stat().st_size
-            text = _sidecar(picture)
+            text = sidecar_text(picture)
+            kept = sidecars.is_kept(text)
             found.append(
                 Found(
                     relpath=f"{picture.parent.name}/{picture.name}",
                     size=size,
                     modified=facts.st_mtime,
-                    private=metadata.sidecar_private(text),
-                    owner=metadata.sidecar_owner(text, picture.name),
+                    private=sidecars.private(text),
+                    owner=sidecars.owner(text, picture.name),
+                    kept=kept,
+                    shows=sidecars.sheet_files(text) if kept and picture.name.endswith(_SHEET) else (),
                 )
             )
     return found
 
 
-def _sidecar(picture: Path) -> str:
+def sidecar_text(picture: Path) -> str:
     """The sidecar's text; empty where it is no file of ours. Never waits for a pipe."""
     with contextlib.suppress(OSError, UnicodeDecodeError):
         handle = os.open(sidecar_of(picture), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
@@ -145,18 +156,22 @@ def choose(found: Iterable[Found], rows: Collection[Known] | None, limits: Limit
       from a backup, and its client lets them be drawn again), after a while in which their row may still be written;
     - over ``max_bytes``: the oldest, but never one that is still to be delivered, or that somebody keeps.
 
+    Somebody keeps a picture where its row or its sidecar says so, and those on a contact sheet that is kept.
+
     Keeping changes nothing for pictures of encrypted rooms that are to go once they are delivered: that is the
     operator's word.
 
     One of a room that is not encrypted, and that no row knows, is a picture like any other: the archive is people's,
     and a lost database is no reason to lose it as well.
     """
+    files = sorted(found, key=lambda file: (file.modified, file.relpath))
     known = None if rows is None else {row.relpath: row for row in rows}
+    kept = _kept(files, known)
     doomed: list[str] = []
     rest: list[Found] = []
-    for file in sorted(found, key=lambda file: (file.modified, file.relpath)):
+    for file in files:
         age = now - file.modified
-        expired = limits.keep_seconds is not None and age > limits.keep_seconds and not _kept(file, known)
+        expired = limits.keep_seconds is not None and age > limits.keep_seconds and file.relpath not in kept
         if expired or (limits.drop_delivered_private and _spent(file, known, age)):
             doomed.append(file.relpath)
         else:
@@ -166,16 +181,23 @@ def choose(found: Iterable[Found], rows: Collection[Known] | None, limits: Limit
         for file in rest:
             if total <= limits.max_bytes:
                 break
-            if _wanted(file, known, now - file.modified) or _kept(file, known):
+            if _wanted(file, known, now - file.modified) or file.relpath in kept:
                 continue
             doomed.append(file.relpath)
             total -= file.size
     return doomed
 
 
-def _kept(file: Found, known: dict[str, Known] | None) -> bool:
-    row = None if known is None else known.get(file.relpath)
-    return row is not None and row.kept
+def _kept(files: Collection[Found], known: dict[str, Known] | None) -> set[str]:
+    """The relpaths of what somebody keeps. A file's name has its time in it: two pictures have never the same."""
+
+    def says_so(file: Found) -> bool:
+        row = None if known is None else known.get(file.relpath)
+        return file.kept or (row is not None and row.kept)
+
+    kept = [file for file in files if says_so(file)]
+    shown = {name for file in kept for name in file.shows}
+    return {file.relpath for file in kept} | {file.relpath for file in files if file.name in shown}
 
 
 def _wanted(file: Found, known: dict[str, Known] | None, age: float) -> bool:

@@ -57,6 +57,8 @@ class GpuProcess:
         start_timeout: float = 180.0,
         lock_timeout: float = 30.0,
     ) -> None:
+        self.device = device
+        """As the settings name it."""
         self._command = child_command.command(
             device=device,
             lock_path=lock_path,

@@ -41,7 +41,7 @@ def remove(catalogue: Catalogue, name: str, *, also_used: Iterable[str], yes: bo
         return 0
     sizes = [_stored(piece) for piece in going]
     for piece, size in zip(going, sizes, strict=True):
-        print(f"{gigabytes(size)}  {terminal.visible(str(piece.folder))}")
+        print(f"{gigabytes(size)}  {_place(piece)}")
     print("Other programs that use this cache of Hugging Face lose these files as well.")
     if not yes and not _agreed(f"Remove {gigabytes(sum(sizes))}? [y/N] "):
         print("nothing was removed")
@@ -75,13 +75,24 @@ def _stored(piece: Piece) -> int:
     return files.folder_size(piece.folder / "blobs")
 
 
+def _place(piece: Piece) -> str:
+    """Where its files are, for people: people link a repository to another disk."""
+    shown = terminal.visible(str(piece.folder))
+    if not piece.folder.is_symlink():
+        return shown
+    return f"{shown}, a link to {terminal.visible(str(piece.folder.resolve()))}"
+
+
 def _remove(piece: Piece) -> None:
     """:raises Refused: the disk does not let us"""
+    folder = piece.folder.resolve()
     # First out of sight: a removal that is cut off leaves no half of a model that looks whole.
-    gone = piece.folder.with_name(f".removed-{os.getpid()}-{piece.folder.name}")
+    gone = folder.with_name(f".removed-{os.getpid()}-{folder.name}")
     try:
-        piece.folder.rename(gone)
+        folder.rename(gone)
         shutil.rmtree(gone)
+        if piece.folder.is_symlink():
+            piece.folder.unlink()
     except OSError as error:
         raise Refused(f"{piece.folder} cannot be removed ({error.strerror})") from None
 

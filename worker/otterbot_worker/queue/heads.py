@@ -37,7 +37,9 @@ class Head:
     """Megapixel-steps; 0 but for pictures."""
     created_at: float
     """Unix time."""
-    overtaken_seconds: float
+    count: int = 1
+    """Queued rows that are alike (owner, kind, model), this one included."""
+    overtaken_seconds: float = 0.0
     """Of work for others that came before it out of their turn."""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from ..archive.pictures import PNG, THUMBNAIL_TYPE
 from ..archive.retention import Found
 from . import queries as q
-from .database import Database
+from .database import Database, fetch_one
 from .model import SHEET, ImageRow
 
 
@@ -38,6 +38,19 @@ class ImageRows:
             gone_at=None,
         )
         await self._db.write(q.ADOPT_IMAGE, row.values())
+        if file.kept:
+            await self._db.write(q.IMAGE_KEPT, (1, row.image_id))
+
+    async def given_up(self, image_id: str, key: str) -> bool:
+        """The job with that key does not use the picture any more. True: nobody does, so that its file may go.
+
+        A key that is not one of those who have it from another job is taken for that of the job it was drawn for, which
+        may be forgotten by now.
+        """
+        async with self._db.transaction() as connection:
+            if await fetch_one(connection, q.UNUSE_IMAGE, (image_id, key)) is None:
+                await connection.execute(q.RELEASE_IMAGE, (image_id,))
+            return await fetch_one(connection, q.IMAGE_IN_USE, (image_id,)) is None
 
     async def forget_private(self, relpaths: Iterable[str]) -> None:
         """Remove prompts from the results of encrypted rooms' pictures and sheets."""

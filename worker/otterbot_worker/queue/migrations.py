@@ -146,6 +146,17 @@ STEPS: tuple[str, ...] = (
     """,
     # Pictures that somebody wants to keep.
     "ALTER TABLE images ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;",
+    # Jobs that have their picture from another one, by their keys: the file goes with the last of them. ``over``: that
+    # job does not use it any more, which is said more than once; ``released``: the one that it was drawn for does not.
+    """
+    CREATE TABLE image_users (
+        image_id TEXT NOT NULL,
+        key TEXT NOT NULL,
+        over INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (image_id, key)
+    ) WITHOUT ROWID;
+    ALTER TABLE images ADD COLUMN released INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 

@@ -19,7 +19,8 @@ INSERT_ROW = """
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?)"""
 DRAWN_BEFORE = """
     UPDATE rows SET state = 'succeeded', result = ?, finished_at = ? WHERE job_id = ? AND idx = ?
-    AND EXISTS (SELECT 1 FROM images WHERE image_id = ? AND client = ? AND gone_at IS NULL)"""
+    AND EXISTS (SELECT 1 FROM images WHERE image_id = ? AND client = ? AND gone_at IS NULL) RETURNING seq"""
+USE_IMAGE = "INSERT INTO image_users (image_id, key) VALUES (?, ?) ON CONFLICT DO NOTHING"
 OPEN_OF_OWNER = f"SELECT COUNT(*) AS count FROM rows WHERE {_OPEN} AND client = ? AND owner = ?"
 OPEN_OF_CLIENT = f"SELECT COUNT(*) AS count FROM rows WHERE {_OPEN} AND client = ?"
 
@@ -40,8 +41,9 @@ OPEN_ELSEWHERE = f"""
     SELECT COUNT(*) AS count FROM rows JOIN jobs ON jobs.id = rows.job_id
     WHERE rows.{_OPEN} AND NOT (jobs.client = ? AND jobs.room = ?)"""
 HEADS = f"""
-    SELECT seq, client, owner, kind, model, work, created_at, overtaken_seconds FROM rows WHERE seq IN (
-        SELECT MIN(seq) FROM rows WHERE {_QUEUED} GROUP BY client, owner, kind, model)"""
+    SELECT rows.seq, client, owner, kind, model, work, created_at, overtaken_seconds, alike.count FROM rows JOIN (
+        SELECT MIN(seq) AS seq, COUNT(*) AS count FROM rows WHERE {_QUEUED} GROUP BY client, owner, kind, model
+    ) AS alike ON alike.seq = rows.seq"""
 GROUPS = f"""
     SELECT client, owner, kind, model, COUNT(*) AS count, SUM(work) AS work, MIN(seq) AS first_seq
     FROM rows WHERE {_QUEUED} GROUP BY client, owner, kind, model"""
@@ -60,6 +62,8 @@ POSITIONS_OF_OWNER = _POSITIONS.format(f"{_QUEUED} AND client = ? AND owner = ?"
 CLAIM = """
     UPDATE rows SET state = 'running', attempt = attempt + 1, claimed_at = ?
     WHERE seq = ? AND state = 'queued' RETURNING *"""
+SERVED_LAST = "SELECT MAX(at) AS at FROM served"
+SERVED_SHIFT = "UPDATE served SET at = at - ?"
 SERVED_OWNER = "SELECT at, seconds FROM served WHERE client = ? AND owner = ?"
 SERVE = """
     INSERT INTO served (client, owner, at, seconds)
@@ -111,6 +115,13 @@ IMAGE_DELIVERED = "UPDATE images SET delivered_at = COALESCE(delivered_at, ?) WH
 IMAGE_KEPT = "UPDATE images SET kept = ? WHERE image_id = ?"
 IMAGES_GONE = """
     UPDATE images SET gone_at = COALESCE(gone_at, ?) WHERE relpath IN (SELECT value FROM json_each(?))"""
+UNUSE_IMAGE = "UPDATE image_users SET over = 1 WHERE image_id = ? AND key = ? RETURNING key"
+RELEASE_IMAGE = "UPDATE images SET released = 1 WHERE image_id = ?"
+IMAGE_IN_USE = """
+    SELECT 1 FROM images WHERE image_id = ?1 AND gone_at IS NULL
+    AND (released = 0 OR EXISTS (SELECT 1 FROM image_users WHERE image_id = ?1 AND over = 0))"""
+FORGET_USERS = """
+    DELETE FROM image_users WHERE image_id IN (SELECT image_id FROM images WHERE gone_at IS NOT NULL)"""
 
 _FORGET_RECORD = """
     UPDATE rows SET result = json_set(
@@ -134,7 +145,15 @@ SHEETS_OWED = f"""
     AND NOT EXISTS (SELECT 1 FROM rows WHERE job_id = jobs.id AND {_OPEN}) ORDER BY created_at LIMIT 20"""
 SHEET_MADE = """
     UPDATE jobs SET sheet_owed = 0, sheet = ?1 WHERE id = ?2 AND sheet_owed = 1
-    AND EXISTS (SELECT 1 FROM images WHERE job_id = ?2 AND gone_at IS NULL) RETURNING id"""
+    AND EXISTS (SELECT 1 FROM images WHERE job_id = ?2 AND gone_at IS NULL)
+    AND NOT EXISTS (SELECT 1 FROM images WHERE job_id = ?2 AND idx < 0 AND gone_at IS NOT NULL) RETURNING id"""
+INSERT_SHEET = f"""{INSERT_IMAGE}
+    ON CONFLICT (image_id) DO UPDATE SET job_id = excluded.job_id, idx = excluded.idx, relpath = excluded.relpath"""
+"""A sheet's id is its job's: the row may be there, taken in from the file of a worker that died before it wrote one."""
+SHEET_STALE = """
+    UPDATE jobs SET sheet_owed = 1 WHERE id = ?1 AND sheet IS NOT NULL
+    AND EXISTS (SELECT 1 FROM images WHERE job_id = ?1 AND idx < 0 AND gone_at IS NULL)"""
+SHEET_STAYS = "UPDATE jobs SET sheet_owed = 0 WHERE id = ?"
 NO_SHEET = "UPDATE jobs SET sheet_owed = 0, sheet = ? WHERE id = ? AND sheet_owed = 1"
 SHEET_DELIVERED = """
     UPDATE images SET delivered_at = ?1, keep_until = ?2 WHERE job_id = ?3 AND idx >= 0 AND delivered_at IS NULL"""

@@ -7,10 +7,15 @@ the worker lately counts less. Within the group it is the turn of whoever had le
 
 A row that comes before others whose turn it was overtakes them, and they count the seconds of work that this costs. No
 row is overtaken by more than its bound. What this is worth: ``benchmarks/schedule_simulation.py``.
+
+With several cards each asks for itself. It leaves a group to another one that would be through with all of it before
+this one had done a single row: because it has the model, or is faster. Such rows lose nothing, so they do not count as
+overtaken.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -68,6 +73,26 @@ class OnCard:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Other:
+    """Another card, as one sees it that has nothing to do."""
+
+    free_in: float
+    """Seconds until it has nothing to do either."""
+    on_card: OnCard
+    """What it will have then."""
+    costs: Costs
+    skip: frozenset[str] = frozenset()
+    """Kinds that it cannot run."""
+
+    def seconds(self, rows: Sequence[Head]) -> float:
+        """Until it would be through with all rows of a group."""
+        if any(row.kind in self.skip for row in rows):
+            return math.inf
+        load = max(0.0 if self.on_card.has(row) else self.costs.load(row.kind, row.model) for row in rows)
+        return self.free_in + load + sum(row.count * self.costs.row(row.kind, row.model, row.work) for row in rows)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Choice:
     seq: int
     seconds: float
@@ -85,10 +110,11 @@ def choose(
     bounds: Bounds,
     costs: Costs,
     skip: frozenset[str] = frozenset(),
+    others: Sequence[Other] = (),
 ) -> Choice | None:
     """The next row of ``heads`` (the first queued row of each owner, kind and model).
 
-    ``skip``: kinds that cannot run now. ``None``: nothing can.
+    ``skip``: kinds that cannot run now. ``others``: the other cards. ``None``: nothing can, or all is left to others.
     """
     order = fair_order([head for head in heads if head.kind not in skip], served)
     groups: dict[GroupKey, list[Head]] = {}
@@ -110,8 +136,15 @@ def choose(
         work = sum(costs.row(head.kind, head.model, head.work) for head in rows)
         return (load + work) / sum(_weight(head) / (1 + recent(head) / MUCH) for head in rows)
 
+    def left(key: GroupKey) -> bool:
+        """Another card is through with the whole group before this one had done its quickest row."""
+        soonest = min(seconds(head) for head in groups[key])
+        return any(other.seconds(groups[key]) < soonest for other in others)
+
+    kept = [key for key in groups if not left(key)]
+    order = [head for head in order if _group(head) in kept]
     place = {head.seq: number for number, head in enumerate(order)}
-    for key in sorted(groups, key=worth):  # equal ones by whose turn it is
+    for key in sorted(kept, key=worth):  # equal ones by whose turn it is
         # A chat is waited for word by word, a prompt only for its picture.
         for head in sorted(groups[key], key=lambda head: (recent(head), head.kind == "prompt", place[head.seq])):
             cost = seconds(head)

@@ -23,12 +23,20 @@ class SheetRows:
         return [ImageRow.from_row(found) for found in await self._db.fetch(q.IMAGES_OF_JOB, (job_id,))]
 
     async def made(self, job_id: str, sheet: Sheet, image: ImageRow) -> bool:
-        """``False``: another one was made, or all pictures on it were deleted meanwhile."""
+        """``False``: another one was made, or it, or all pictures on it, were deleted meanwhile."""
         async with self._db.transaction() as connection:
             done = await fetch_one(connection, q.SHEET_MADE, (sheet.model_dump_json(), job_id))
             if done is not None:
-                await connection.execute(q.INSERT_IMAGE, image.values())
+                await connection.execute(q.INSERT_SHEET, image.values())
             return done is not None
+
+    async def stale(self, job_id: str) -> None:
+        """A picture on the sheet was deleted: it is made again without it, if it is here."""
+        await self._db.write(q.SHEET_STALE, (job_id,))
+
+    async def stays(self, job_id: str) -> None:
+        """It is not made again after all: nothing is left to be on it."""
+        await self._db.write(q.SHEET_STAYS, (job_id,))
 
     async def none(self, job_id: str, why: Sheet | None) -> None:
         """There will be no sheet. ``why``: with an error; ``None`` where no picture was drawn."""

@@ -34,6 +34,9 @@ from .model import (
 )
 from .submission import Limits, Submission
 
+CLOCK_SLACK = 5.0
+"""Seconds by which the last claim may lie ahead of the clock; each is a little later than the one before it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Death:
@@ -230,6 +233,7 @@ class Store:
                 await self._db.write(q.FORGET_RECORDS_OF_JOBS, (json.dumps([row["id"] for row in done]),))
         await self._db.write(q.FORGET_JOBS, (now - KEY_DAYS * 86_400, now - KEY_DAYS * 86_400))
         await self._db.write(q.FORGET_SERVED, (now - 86_400,))
+        await self._db.write(q.FORGET_USERS)
         return [row["id"] for row in forgotten]
 
     async def meta(self, name: str) -> Any:
@@ -256,6 +260,10 @@ def _death(row: sqlite3.Row) -> Death:
 
 
 async def _serve(connection: aiosqlite.Connection, owner: tuple[str, str], now: float, seconds: float) -> None:
+    last = await fetch_one(connection, q.SERVED_LAST, ())
+    if last is not None and last["at"] is not None and (ahead := last["at"] - now) > CLOCK_SLACK:
+        # The clock was set back. Shifted together, all keep their order, and what they had fades from now on.
+        await connection.execute(q.SERVED_SHIFT, (ahead,))
     found = await fetch_one(connection, q.SERVED_OWNER, owner)
     before = NEVER if found is None else Service(at=found["at"], seconds=found["seconds"])
     await connection.execute(q.SERVE, (*owner, now, before.recent(now) + seconds))

@@ -129,7 +129,9 @@ async def insert(
     for idx, row in enumerate(new.rows):
         if row.drawn is not None:
             result = row.drawn.model_dump_json()
-            await connection.execute(q.DRAWN_BEFORE, (result, now, job_id, idx, row.drawn.image_id, new.client))
+            image_id = row.drawn.image_id
+            if await fetch_one(connection, q.DRAWN_BEFORE, (result, now, job_id, idx, image_id, new.client)):
+                await connection.execute(q.USE_IMAGE, (image_id, new.key))
     assert stored is not None
     return StoredJob.from_row(stored), True
 

@@ -22,8 +22,7 @@ from ..schemas.jobs import Progress
 from . import eta
 from .describer import CAPTIONER, MISSING, Describer, find
 from .interruptible import Interruptible
-from .lanes import WrongLane
-from .runner_common import HandBack, Shared
+from .runner_common import HandBack, Shared, WrongLane
 from .taking import Taking
 from .unbroken import unbroken
 

@@ -1,4 +1,4 @@
-"""The loops that run the queue, one row at a time each: one has the card, the other runs turns that need none.
+"""The loops that run the queue, one row at a time each: one for each card, and one for turns that need none.
 
 A loop ends in three ways only: ``stop`` (what runs goes back to the queue), a broken database or a bug (the exception
 leaves ``run``, and the process ends loudly). Everything that a single row can do wrong ends that row. A full disk is
@@ -7,26 +7,26 @@ waited for (``queue.disk``).
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import get_args
 
 from ..archive import Archive
-from ..gpu.process import GpuProcess
 from ..queue import disk, schedule
 from ..queue.model import Kind, Row, RowKind, StoredJob
 from ..schemas.jobs import Pause
-from . import eta
+from .claims import Claims
 from .descriptions import DescriptionRunner
 from .expansions import PromptRunner
 from .held import HeldRows
 from .holds import Holds
-from .lanes import TALK, Current, Lane, LaneName, WrongLane
+from .lanes import BESIDE, TALK, CardParts, Lane
 from .pausing import Pausing
-from .pictures import FULL_DISK_SECONDS, PictureRunner
+from .rest import Rest
 from .row_runner import RowRunner
-from .runner_common import Shared, worker_restarts
+from .runner_common import Shared, WrongLane, worker_restarts
 from .turns import TurnRunner
 
 log = logging.getLogger(__name__)
@@ -39,48 +39,60 @@ class Dispatcher:
         self,
         shared: Shared,
         *,
-        gpu: GpuProcess,
+        cards: Sequence[CardParts],
         archive: Archive,
-        pictures: PictureRunner,
         turns: TurnRunner,
         descriptions: DescriptionRunner,
         prompts: PromptRunner,
         bounds: schedule.Bounds,
         idle_unload: float = 0.0,
     ) -> None:
-        """``idle_unload``: seconds without a picture after which the GPU process ends; 0: never."""
+        """``cards``: at least one; the first shares with language models. ``idle_unload``: seconds without a picture
+        after which a GPU process ends; 0: never."""
         self._store = shared.store
-        self._card = shared.card
         self._live = shared.live
         self._listener = shared.listener
         self._measures = shared.measures
-        self._gpu = gpu
-        self._pictures = pictures
         self._turns = turns
         self._descriptions = descriptions
-        self._bounds = bounds
-        self._costs = eta.Costs(shared.speeds)
         self._idle_unload = idle_unload
-        self._drew = time.monotonic()
-        """When the GPU process was last of use."""
-        self._lanes: dict[LaneName, Lane] = {"card": Lane(name="card"), "beside": Lane(name="beside")}
         self._needs_card: dict[Kind, bool] = {"image": True, "chat": turns.needs_card, "describe": True}
         """As far as is known: a backend may choose anew before each turn."""
         self._holds = Holds(archive)
         self._alone = HeldRows()
         self._pausing = Pausing(shared.store, shared.listener)
-        self._rows = RowRunner(
-            shared,
-            pictures=pictures,
-            turns=turns,
-            descriptions=descriptions,
-            prompts=prompts,
-            holds=self._holds,
-            alone=self._alone,
+        several = len(cards) > 1
+        self._cards = [
+            Lane(name=one.name, parts=one, first=one is cards[0], rest=Rest(one.name) if several else None)
+            for one in cards
+        ]
+        self._beside = Lane(name=BESIDE)
+        self._rows = {
+            lane.name: RowRunner(
+                shared,
+                pictures=(lane.parts or cards[0]).pictures,
+                turns=turns,
+                descriptions=descriptions,
+                prompts=prompts,
+                holds=self._holds,
+                alone=self._alone,
+                rest=lane.rest,
+            )
+            for lane in self.lanes
+        }
+        self._drew = {lane.name: time.monotonic() for lane in self._cards}
+        """When each GPU process was last of use."""
+        self._claims = Claims(
+            shared, self._cards, bounds=bounds, holds=self._holds, alone=self._alone, needs_card=self._needs_card
         )
         self._stopping = False
 
     # ------------------------------------------------------------ what others may ask
+
+    @property
+    def lanes(self) -> list[Lane]:
+        """The cards, as the settings name them, and the lane beside them."""
+        return [*self._cards, self._beside]
 
     @property
     def pause_state(self) -> Pause:
@@ -89,11 +101,15 @@ class Dispatcher:
     @property
     def obstacles(self) -> dict[Kind, str]:
         """Why pictures or turns cannot run now, as sentences."""
-        return self._holds.reasons
+        found = self._holds.reasons
+        reasons = [lane.rest.reason for lane in self._cards if lane.rest is not None]
+        if reasons and reasons[0] is not None and None not in reasons:
+            found.setdefault("image", f"All cards rest for a while. {reasons[0]}")
+        return found
 
     def wake(self) -> None:
         """Something was submitted, or became possible."""
-        for lane in self._lanes.values():
+        for lane in self.lanes:
             lane.wake.set()
 
     async def recover(self) -> None:
@@ -101,6 +117,8 @@ class Dispatcher:
         for death in await self._store.worker_restarted(worker_restarts(), time.time()):
             log.warning("taken up again after a restart", extra={"job": death.job_id, "given_up": death.final})
         await self._pausing.recover()
+        for lane in self._cards:
+            lane.paused = lane.name in self._pausing.lanes
 
     async def cancel(self, job: StoredJob) -> bool:
         """Cancels what is not final of a job; ``False``: nothing was left to cancel. Of an answer that grows, what has
@@ -112,48 +130,72 @@ class Dispatcher:
             self._live.forget(row.job_id, row.idx)
             self._measures.finished.labels(row.job_kind, "cancelled").inc()
         ended = {row.seq for row in rows}
-        self._interrupt(lambda row: row.seq in ended)
+        self._interrupt(self.lanes, lambda row: row.seq in ended)
         if rows:
             self._listener.job_changed(job.client, job.id)
             self._listener.queue_moved()
         return bool(rows)
 
     async def pause(self, until: float | None) -> Pause:
-        """Frees the card in seconds; what runs is drawn again afterwards. ``until``: Unix time, ``None``: for good."""
+        """Frees the cards in seconds; what runs is drawn again afterwards. ``until``: Unix time, ``None``: for good."""
         await self._set_pause(Pause(paused=True, until=until))
-        if self._interrupt(lambda row: True) and self._gpu.info.state in ("starting", "loading"):
-            # Neither can be interrupted, and both may take minutes; what they have done so far is lost anyway.
-            await self._gpu.stop()
+        await self._clear(self.lanes)
         return self._pausing.state
 
     async def resume(self) -> Pause:
         await self._set_pause(Pause(paused=False))
         return self._pausing.state
 
-    async def stop(self) -> None:
-        """Leaves the running row queued, the drawn ones archived, and the card free."""
-        self._stopping = True
-        self._rows.stop()
+    async def pause_lane(self, name: str, *, paused: bool) -> bool:
+        """Frees one card while the others go on, or lets it go on. ``False``: there is no such card."""
+        found = [lane for lane in self._cards if lane.name == name]
+        if not found:
+            return False
+        await self._pausing.set_lane(name, paused=paused)
+        found[0].paused = paused
+        if paused:
+            await self._clear(found)
         self.wake()
-        self._interrupt(lambda row: True)
-        await self._gpu.stop()
-        for lane in self._lanes.values():
+        return True
+
+    async def stop(self) -> None:
+        """Leaves the running rows queued, the drawn ones archived, and the cards free."""
+        self._stopping = True
+        for rows in self._rows.values():
+            rows.stop()
+        self.wake()
+        self._interrupt(self.lanes, lambda row: True)
+        await self._stop_processes()
+        for lane in self.lanes:
             if lane.started:
                 await lane.finished.wait()
-        await self._pictures.drain()
-        await self._gpu.stop()
+        for lane in self._cards:
+            assert lane.parts is not None
+            await lane.parts.pictures.drain()
+        await self._stop_processes()
+
+    async def _stop_processes(self) -> None:
+        await asyncio.gather(*(lane.parts.gpu.stop() for lane in self._cards if lane.parts is not None))
+
+    async def _clear(self, lanes: Sequence[Lane]) -> None:
+        """What runs in those lanes goes back."""
+        for lane in lanes:
+            if not self._interrupt([lane], lambda row: True) or lane.parts is None:
+                continue
+            if lane.parts.gpu.info.state in ("starting", "loading"):
+                # Neither can be interrupted, and both may take minutes; what they have done so far is lost anyway.
+                await lane.parts.gpu.stop()
 
     # ------------------------------------------------------------ the loops
 
-    async def run(self, name: LaneName = "card") -> None:
-        """Until `stop`; both loops have to run."""
-        lane = self._lanes[name]
+    async def run(self, lane: Lane) -> None:
+        """Until `stop`; the loops of all lanes have to run."""
         lane.started = True
         try:
             while not self._stopping:
                 lane.wake.clear()
                 try:
-                    row = await (self._next(lane) if name == "card" else self._next_beside(lane))
+                    row = await (self._next_beside(lane) if lane.parts is None else self._next(lane, lane.parts))
                 except Exception as error:
                     if not disk.passes(error):
                         raise
@@ -168,16 +210,21 @@ class Dispatcher:
         finally:
             lane.finished.set()
 
-    async def _next(self, lane: Lane) -> Row | None:
+    async def _next(self, lane: Lane, parts: CardParts) -> Row | None:
         """The next row, claimed; ``None`` after a rest without one."""
         await self._end_of_pause(lane)
-        if self._pausing.state.paused:
-            await self._rest_paused(lane)
+        if self._pausing.state.paused or lane.paused:
+            if parts.gpu.pid is not None or parts.card.holder is not None:
+                await parts.card.free()
+            await lane.sleep(self._pausing.rest if self._pausing.state.paused else None)
+            return None
+        if lane.rest is not None and (until := lane.rest.until) is not None:
+            await lane.sleep(max(0.05, until - time.monotonic()))
             return None
         row = await self._claim(lane)
         if row is None:
-            await self._unload_when_idle()
-            await lane.sleep(self._next_look())
+            await self._unload_when_idle(lane, parts)
+            await lane.sleep(self._next_look(lane, parts))
         return row
 
     async def _next_beside(self, lane: Lane) -> Row | None:
@@ -210,76 +257,54 @@ class Dispatcher:
         await lane.sleep(disk.SECONDS[-1])
 
     async def _claim(self, lane: Lane) -> Row | None:
-        held = self._held() | lane.skips(self._needs_card)
-        heads = [head for head in await self._store.heads() if not self._alone.holds(head.seq)]
-        if not heads:
-            return None
-        choice = schedule.choose(
-            heads,
-            on_card=self._on_card(lane),
-            served=await self._store.served(),
-            now=time.time(),
-            bounds=self._bounds,
-            costs=self._costs,
-            skip=held,
-        )
-        if choice is None or self._stopping or self._pausing.state.paused:
-            return None
-        kind = next(head.kind for head in heads if head.seq == choice.seq)
-        # A prompt that is written beside a picture takes nobody's turn.
-        served = kind != "prompt" or lane.name == "card"
-        row = await self._store.claim(choice.seq, choice.overtaken, time.time(), seconds=choice.seconds, served=served)
-        if row is not None and row.attempt == 1 and row.claimed_at is not None:
-            self._measures.waits.labels(row.kind).observe(max(0.0, row.claimed_at - row.created_at))
-        return row
+        return await self._claims.next(lane, stands=lambda: self._stopping or self._pausing.state.paused)
 
-    def _on_card(self, lane: Lane) -> schedule.OnCard:
-        if lane.name == "beside":
-            return schedule.OnCard(beside=True)
-        return schedule.OnCard(image=self._card.resident, chat=self._card.holder in ("chat", "both"))
-
-    def _held(self) -> frozenset[RowKind]:
-        """No prompt is written for pictures that cannot be drawn."""
-        held = self._holds.now(FULL_DISK_SECONDS)
-        return held | {"prompt"} if "image" in held else frozenset(held)
+    @property
+    def _first(self) -> CardParts:
+        """The card that language models share."""
+        assert self._cards[0].parts is not None
+        return self._cards[0].parts
 
     async def _run(self, lane: Lane, row: Row) -> None:
-        # First of all, so that a cancel from here on finds it; the row runner then looks whether one came before.
-        lane.current = current = Current(row=row, interrupted=self._stopping or self._pausing.state.paused)
+        assert lane.current is not None
+        # First of all: a cancel from now on finds it; the row runner then looks whether one came before.
+        lane.current.interrupted |= self._stopping or self._pausing.state.paused or lane.paused
         try:
-            await self._rows.run(current, with_card=lane.name == "card")
+            await self._rows[lane.name].run(lane.current, with_card=lane.parts is not None)
         except WrongLane:
-            self._needs_card["chat" if row.kind in TALK else row.job_kind] = lane.name == "beside"
+            self._needs_card["chat" if row.kind in TALK else row.job_kind] = lane.parts is None
             self.wake()  # in any case: the other lane may have looked while the row was in this one
         finally:
             lane.current = None
-            if row.kind not in TALK:
-                self._drew = time.monotonic()
-            if row.kind == "prompt":
-                self.wake()  # its pictures wait now
+            if row.kind not in TALK and lane.parts is not None:
+                self._drew[lane.name] = time.monotonic()
+            if row.kind == "prompt" or len(self._cards) > 1:
+                self.wake()  # its pictures wait now; or another card had left something to this one
 
-    def _interrupt(self, which: Callable[[Row], bool]) -> bool:
+    def _interrupt(self, lanes: Sequence[Lane], which: Callable[[Row], bool]) -> bool:
         """Stops those of the rows that run, within a step; whether they are then cancelled or queued stands in them."""
         self.wake()
-        found = [one for lane in self._lanes.values() if (one := lane.current) is not None and which(one.row)]
-        for current in found:
+        found = [(lane, lane.current) for lane in lanes if lane.current is not None and which(lane.current.row)]
+        for lane, current in found:
             current.interrupted = True
-            self._gpu.cancel(current.row.task_id)
-            self._rows.interrupt(current.row)
+            (lane.parts or self._first).gpu.cancel(current.row.task_id)
+            self._rows[lane.name].interrupt(current.row)
         return bool(found)
 
     # ------------------------------------------------------------ why nothing runs
 
-    def _next_look(self) -> float | None:
+    def _next_look(self, lane: Lane, parts: CardParts) -> float | None:
         moments = self._holds.moments + self._alone.moments
-        if self._idle_unload and self._gpu.pid is not None:
-            moments.append(self._drew + self._idle_unload)
+        moments += [until for other in self._cards if other.rest is not None and (until := other.rest.until)]
+        if self._idle_unload and parts.gpu.pid is not None:
+            moments.append(self._drew[lane.name] + self._idle_unload)
         return max(0.05, min(moments) - time.monotonic()) if moments else None
 
-    async def _unload_when_idle(self) -> None:
+    async def _unload_when_idle(self, lane: Lane, parts: CardParts) -> None:
         """A process that draws nothing is of no use to anybody else on the machine."""
-        if self._idle_unload and self._gpu.pid is not None and time.monotonic() >= self._drew + self._idle_unload:
-            await self._card.unload()
+        idle = self._idle_unload and parts.gpu.pid is not None
+        if idle and time.monotonic() >= self._drew[lane.name] + self._idle_unload:
+            await parts.card.unload()
             log.info("no picture for a while: the model is unloaded, card and memory are free")
 
     # ------------------------------------------------------------ pause
@@ -292,8 +317,3 @@ class Dispatcher:
         if self._pausing.is_over:
             await self._set_pause(Pause(paused=False))
             lane.wake.clear()
-
-    async def _rest_paused(self, lane: Lane) -> None:
-        if self._gpu.pid is not None or self._card.holder is not None:
-            await self._card.free()
-        await lane.sleep(self._pausing.rest)

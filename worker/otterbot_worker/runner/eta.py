@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from ..queue.heads import NEVER, Group, Service
 from ..queue.schedule import Owner
 
+RATE = "/mps"
+"""The end of the names of speeds; all others are seconds."""
 NEWEST = 0.25
 """Weight of a new measurement, once there are some."""
 
@@ -23,24 +25,28 @@ class Speeds:
         self._known = dict(known or {})
         self._guessed: dict[str, float] = {}
 
+    def key(self, name: str) -> str:
+        """The name under which it is stored."""
+        return name
+
     def add(self, name: str, value: float) -> tuple[float, int]:
         """Takes in a measurement; returns what is now to be stored."""
-        old, samples = self._known.get(name, (value, 0))
+        old, samples = self._known.get(self.key(name), (value, 0))
         weight = max(NEWEST, 1 / (samples + 1))
-        self._known[name] = (old + (value - old) * weight, samples + 1)
-        return self._known[name]
+        self._known[self.key(name)] = (old + (value - old) * weight, samples + 1)
+        return self._known[self.key(name)]
 
     def get(self, name: str) -> float | None:
-        found = self._known.get(name)
-        return found[0] if found else self._guessed.get(name)
+        found = self._known.get(self.key(name))
+        return found[0] if found else self._guessed.get(self.key(name))
 
     def measured(self, name: str) -> tuple[float, int] | None:
         """As it is stored."""
-        return self._known.get(name)
+        return self._known.get(self.key(name))
 
     def guess(self, name: str, value: float) -> None:
         """A provisional value from a running picture; counts until there is a measurement."""
-        self._guessed[name] = value
+        self._guessed[self.key(name)] = value
 
     def row_seconds(self, kind: str, model: str, work: float) -> float | None:
         """One picture of ``work`` megapixel-steps without its load, or one turn."""
@@ -53,9 +59,34 @@ class Speeds:
         return self.get(load_name(model)) or 0.0
 
 
+class CardSpeeds(Speeds):
+    """Of a card beside the first one: its own measurements, and until there are some, the first one's.
+
+    ``slower``: how many times slower it is taken to be until then.
+    """
+
+    def __init__(self, first: Speeds, card: str, *, slower: float) -> None:
+        self._first = first
+        self._card = card
+        self._slower = slower
+        self._known, self._guessed = first._known, first._guessed
+
+    def key(self, name: str) -> str:
+        return f"{self._card}/{name}"
+
+    def get(self, name: str) -> float | None:
+        own = super().get(name)
+        if own is not None:
+            return own
+        other = self._first.get(name)
+        if other is None:
+            return None
+        return other / self._slower if name.endswith(RATE) else other
+
+
 def speed_name(model: str) -> str:
     """Megapixel-steps per second."""
-    return f"image/{model}/mps"
+    return f"image/{model}{RATE}"
 
 
 def load_name(model: str) -> str:
@@ -123,7 +154,7 @@ class Line:
         for group in groups:
             owner = (group.client, group.owner)
             first[owner] = min(first.get(owner, group.first_seq), group.first_seq)
-            if group.kind != "chat":
+            if group.kind not in ("chat", "describe"):
                 images.setdefault(owner, []).append(group)
                 continue
             self._turns[owner] = self._turns.get(owner, 0) + group.count

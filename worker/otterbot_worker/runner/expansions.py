@@ -25,8 +25,7 @@ from ..schemas.resolved_parts import ResolvedExpansion
 from ..schemas.style_words import STYLED_MAX, Words, styled
 from . import eta
 from .interruptible import Interruptible
-from .lanes import WrongLane
-from .runner_common import Shared
+from .runner_common import Shared, WrongLane
 from .unbroken import unbroken
 
 log = logging.getLogger(__name__)

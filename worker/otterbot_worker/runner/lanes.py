@@ -1,17 +1,22 @@
-"""The two lanes of the queue: one has the card, the other runs what needs no card at the same time: turns of chat,
-descriptions, and prompts that a language model writes."""
+"""The lanes of the queue: each card is one, and one more runs what needs no card at the same time: turns of chat,
+descriptions, and prompts that a language model writes.
+
+Language models and the captioner share the first card alone; the others draw.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
+from ..gpu.process import GpuProcess
+from ..queue import schedule
 from ..queue.model import Kind, Row, RowKind
-
-LaneName = Literal["card", "beside"]
-
+from .eta import Costs, Speeds
+from .lease import Card
+from .pictures import PictureRunner
+from .rest import Rest
 
 TALK: frozenset[RowKind] = frozenset(("chat", "prompt"))
 """Rows for a language model, which need the card together or not."""
@@ -22,10 +27,8 @@ _ROWS: Mapping[Kind, frozenset[RowKind]] = {
     "chat": TALK,
     "describe": frozenset(("describe",)),
 }
-
-
-class WrongLane(Exception):
-    """The row now belongs to the other lane: give it back as if it had never been claimed."""
+BESIDE = "beside"
+"""The name of the lane without a card."""
 
 
 @dataclass(kw_only=True)
@@ -36,21 +39,66 @@ class Current:
     interrupted: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class CardParts:
+    """What belongs to one card."""
+
+    name: str
+    """As the settings name it: ``cuda:1``."""
+    gpu: GpuProcess
+    card: Card
+    """Its lease."""
+    pictures: PictureRunner
+    speeds: Speeds
+
+
 @dataclass(eq=False, kw_only=True)
 class Lane:
-    """Runs one row at a time. Each lane has its own event: with a shared one, a lane could clear it before the other
+    """Runs one row at a time. Each lane has its own event: with a shared one, a lane could clear it before another one
     sees it."""
 
-    name: LaneName
+    name: str
+    parts: CardParts | None = None
+    """``None``: it is the one without a card."""
+    first: bool = False
+    rest: Rest | None = None
+    """``None``: it is the only card, which never rests, or none at all."""
+    paused: bool = False
+    """Alone: the other lanes go on."""
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     current: Current | None = None
     started: bool = False
     finished: asyncio.Event = field(default_factory=asyncio.Event)
 
+    @property
+    def rests(self) -> bool:
+        return self.paused or (self.rest is not None and self.rest.reason is not None)
+
     def skips(self, needs_card: Mapping[Kind, bool]) -> frozenset[RowKind]:
         """What is not for this lane."""
-        others = [rows for kind, rows in _ROWS.items() if needs_card[kind] != (self.name == "card")]
+        if self.parts is not None and not self.first:
+            return LATER | TALK | _ROWS["describe"]
+        others = [rows for kind, rows in _ROWS.items() if needs_card[kind] != (self.parts is not None)]
         return LATER.union(*others)
+
+    @property
+    def on_card(self) -> schedule.OnCard:
+        """What is loaded now; while a picture is drawn, what it needs."""
+        if self.parts is None:
+            return schedule.OnCard(beside=True)
+        card = self.parts.card
+        drawn = self.current.row.model if self.current is not None and self.current.row.kind == "image" else None
+        return schedule.OnCard(image=drawn or card.resident, chat=card.holder in ("chat", "both"))
+
+    def seen(self, left: float | None, skip: frozenset[RowKind]) -> schedule.Other:
+        """As another lane sees it. ``left``: seconds until its row is done, as far as that is known."""
+        assert self.parts is not None, "rows are left to cards"
+        costs, free_in = Costs(self.parts.speeds), 0.0
+        if self.current is not None:
+            row = self.current.row
+            load = 0.0 if self.parts.card.resident == row.model else costs.load(row.kind, row.model)
+            free_in = load + costs.row(row.kind, row.model, row.work) if left is None else left
+        return schedule.Other(free_in=free_in, on_card=self.on_card, costs=costs, skip=skip)
 
     async def sleep(self, seconds: float | None) -> None:
         try:

@@ -14,10 +14,12 @@ NAME = "lessons"
 
 
 class OomHistory:
-    """By model. Used by the pictures' runner alone."""
+    """By model. Used by the pictures' runner of one card alone."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, card: str = "") -> None:
+        """``card``: its name, but for the first one."""
         self._store = store
+        self._name = f"{NAME}/{card}" if card else NAME
         self._known: dict[str, tuple[OutOfMemory, ...]] | None = None
 
     async def of(self, model: str) -> tuple[OutOfMemory, ...]:
@@ -31,10 +33,11 @@ class OomHistory:
         known = await self._all()
         known[model] = merged(known.get(model, ()), new)
         with forgone():
-            await self._store.set_meta(NAME, {name: [asdict(one) for one in ooms] for name, ooms in known.items()})
+            stored = {name: [asdict(one) for one in ooms] for name, ooms in known.items()}
+            await self._store.set_meta(self._name, stored)
 
     async def _all(self) -> dict[str, tuple[OutOfMemory, ...]]:
         if self._known is None:
-            stored = await self._store.meta(NAME)
+            stored = await self._store.meta(self._name)
             self._known = {name: read(ooms) for name, ooms in stored.items()} if isinstance(stored, dict) else {}
         return self._known

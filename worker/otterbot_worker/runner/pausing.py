@@ -1,4 +1,4 @@
-"""The pause: the card is for something else, and what is queued waits. It goes on over restarts."""
+"""The pause: the cards, or one of them, are for something else, and what is queued waits. It goes on over restarts."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from .runner_common import Listener
 log = logging.getLogger(__name__)
 
 PAUSE = "pause"
+LANES = "paused_lanes"
 MOST_SECONDS = 60.0
 """Between two looks at the clock that ``Pause.until`` is told by: it may be set."""
 
@@ -23,17 +24,25 @@ class Pausing:
         self._store = store
         self._listener = listener
         self.state = Pause(paused=False)
+        self.lanes: frozenset[str] = frozenset()
+        """Cards that are paused alone."""
 
     async def recover(self) -> None:
         """After a start."""
         if (stored := await self._store.meta(PAUSE)) is not None:
             self.state = Pause.model_validate(stored)
+        self.lanes = frozenset(await self._store.meta(LANES) or ())
 
     async def set(self, pause: Pause) -> None:
         await self._store.set_meta(PAUSE, pause.model_dump(mode="json"))
         self.state = pause
         log.info("paused" if pause.paused else "resumed")
         self._listener.pause_changed()
+
+    async def set_lane(self, name: str, *, paused: bool) -> None:
+        self.lanes = self.lanes | {name} if paused else self.lanes - {name}
+        await self._store.set_meta(LANES, sorted(self.lanes))
+        log.info("%s is %s", name, "paused" if paused else "resumed")
 
     @property
     def is_over(self) -> bool:

@@ -53,8 +53,10 @@ class PictureRunner:
         library: Library,
         wake: Callable[[], None],
         broken: Callable[[BaseException], None],
+        card: str = "",
     ) -> None:
-        """``wake``: called when a row went back to the queue; ``broken``: called with an error that ends the worker."""
+        """``card``: its name, but for the first one. ``wake``: called when a row went back to the queue; ``broken``:
+        called with an error that ends the worker."""
         self._stopping = False
         self._store = shared.store
         self._card = shared.card
@@ -69,7 +71,7 @@ class PictureRunner:
         self._library = library
         self._wake = wake
         self._broken = broken
-        self._oom_history = OomHistory(shared.store)
+        self._oom_history = OomHistory(shared.store, card)
         self._slots = asyncio.Semaphore(SAVING_AT_ONCE)
         self._saving: set[asyncio.Task[None]] = set()
         self._taking = taking.Taking(shared.card)
@@ -104,7 +106,7 @@ class PictureRunner:
             )
         except CardTaken as error:
             self._slots.release()
-            raise HandBack(str(error), taking.TAKEN_SECONDS) from None
+            raise HandBack(str(error), taking.TAKEN_SECONDS, card=True) from None
         except BaseException:
             self._slots.release()
             with contextlib.suppress(OSError):
@@ -294,7 +296,7 @@ class PictureRunner:
 
     async def _measure(self, name: str, value: float) -> None:
         with forgone():
-            await self._store.set_speed(name, *self._speeds.add(name, value))
+            await self._store.set_speed(self._speeds.key(name), *self._speeds.add(name, value))
 
 
 def _decoded(picture: ResolvedRequest) -> float:

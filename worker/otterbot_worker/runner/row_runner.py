@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from ..errors import Cancelled, JobFailed, ProcessDied
+from ..gpu import deaths
 from ..queue import disk
 from ..queue.model import Row
 from ..schemas.base import State
@@ -17,9 +18,10 @@ from .descriptions import DescriptionRunner
 from .expansions import PromptRunner
 from .held import GAVE_UP, HeldRows
 from .holds import Holds
-from .lanes import Current, WrongLane
+from .lanes import Current
 from .pictures import PictureRunner
-from .runner_common import HandBack, Shared, failure, internal, poison
+from .rest import Rest
+from .runner_common import HandBack, Shared, WrongLane, failure, internal, poison
 from .turns import TurnRunner
 from .unbroken import unbroken
 
@@ -29,7 +31,7 @@ T = TypeVar("T")
 
 
 class RowRunner:
-    """``holds`` and ``alone``: what has to wait because of how a row ended."""
+    """Of one lane. ``holds``, ``alone`` and ``rest``: what has to wait because of how a row ended."""
 
     def __init__(
         self,
@@ -41,7 +43,9 @@ class RowRunner:
         prompts: PromptRunner,
         holds: Holds,
         alone: HeldRows,
+        rest: Rest | None = None,
     ) -> None:
+        """``rest``: of the lane's card, where there are others."""
         self._store = shared.store
         self._live = shared.live
         self._listener = shared.listener
@@ -52,6 +56,7 @@ class RowRunner:
         self._prompts = prompts
         self._holds = holds
         self._alone = alone
+        self._rest = rest
         self._stopping = False
 
     def stop(self) -> None:
@@ -81,6 +86,8 @@ class RowRunner:
             if row.kind == "image":
                 await self._pictures.run(row, job, lambda: current.interrupted)
                 handed_over = True
+                if self._rest is not None:
+                    self._rest.worked()
             elif row.kind == "prompt":
                 await self._prompts.run(row, job, lambda: current.interrupted, with_card=with_card)
             elif row.kind == "chat":
@@ -125,7 +132,10 @@ class RowRunner:
 
     async def _handed_back(self, row: Row, back: HandBack) -> None:
         log.warning("handed back", extra={"job": row.job_id, "reason": back.reason})
-        if not back.alone:
+        if back.card and self._rest is not None:
+            self._rest.hold(back.reason, back.seconds)
+            self._rest.failed(back.reason)
+        elif not back.alone:
             self._holds.hold(row.job_kind, back.reason, back.seconds)
         elif not self._alone.hold(row.seq, back.seconds):
             await self._fail(row, failure(JobFailed("model_broken", f"{back.reason} {GAVE_UP}")))
@@ -138,6 +148,8 @@ class RowRunner:
         made = await self._surely(lambda: self._store.gpu_died(row, poison(death, row.kind), time.time()))
         given_up = made is not None and made.final
         self._measures.gpu_deaths.inc()
+        if self._rest is not None:
+            self._rest.failed(deaths.sentence(death.reason))
         if given_up:
             self._measures.finished.labels(row.job_kind, "failed").inc()
         log.warning(

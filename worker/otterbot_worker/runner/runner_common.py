@@ -42,13 +42,18 @@ class Shared:
 
 class HandBack(Exception):
     """The row goes back as if it had never been claimed, because it is not to blame. Its kind waits ``seconds``; with
-    ``alone`` only this row."""
+    ``alone`` only this row; with ``card`` this card, where there are others."""
 
-    def __init__(self, reason: str, seconds: float, *, alone: bool = False) -> None:
+    def __init__(self, reason: str, seconds: float, *, alone: bool = False, card: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.seconds = seconds
         self.alone = alone
+        self.card = card
+
+
+class WrongLane(Exception):
+    """The row now belongs to another lane: give it back as if it had never been claimed."""
 
 
 def failure(error: JobFailed) -> Failure:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import time
 from dataclasses import asdict
@@ -64,7 +65,12 @@ class SheetRunner:
         """Only errors of the disk itself are raised: then it is made later."""
         wanted, begun = job.pictures.sheet, time.monotonic()
         rows = (await self._store.rows([job.id]))[job.id]
-        here = {image.idx: image for image in await self._rows.pictures(job.id) if not image.is_sheet}
+        images = await self._rows.pictures(job.id)
+        here = {image.idx: image for image in images if not image.is_sheet}
+        before = next((image for image in images if image.is_sheet), None)
+        if before is not None and (wanted is None or not here):
+            await self._rows.stays(job.id)
+            return
         if wanted is None or not any(row.state is State.SUCCEEDED for row in rows):
             await self._rows.none(job.id, None)
             return
@@ -72,10 +78,15 @@ class SheetRunner:
             await self._none(job, wanted, rows, JobFailed(code="gone", message="Its pictures were deleted before."))
             return
         contents = self._contents(wanted, rows, here)
-        first = here[min(here)]
+        place = self._archive.sheet_beside(here[min(here)].relpath) if before is None else before.relpath
         try:
             stored, shown = await self._archive.store_sheet(
-                contents, beside=first.relpath, private=job.private, created_at=time.time(), client=job.client
+                contents,
+                place=place,
+                image_id=_id_of(job),
+                private=job.private,
+                created_at=time.time(),
+                client=job.client,
             )
         except Exception as error:
             if passes(error):
@@ -116,6 +127,11 @@ class SheetRunner:
         if image is not None:
             return Field(name=name, picture=self._archive.path(image.relpath))
         return Field(name=name, absence=ABSENCE[row.state]) if row.state in ABSENCE else Field(name=name)
+
+
+def _id_of(job: StoredJob) -> str:
+    """Always the same: whatever dies between its file and its row, there is one row for the file."""
+    return hashlib.sha256(f"sheet/{job.id}".encode()).hexdigest()[:32]
 
 
 def _fields(wanted: ResolvedSheet, rows: list[Row], shown: tuple[bool, ...]) -> list[SheetField]:

@@ -27,13 +27,13 @@ class Taking:
         try:
             company = await self._card.for_images(image)
         except CardTaken as error:
-            raise HandBack(str(error), TAKEN_SECONDS) from None
+            raise HandBack(str(error), TAKEN_SECONDS, card=True) from None
         except ProcessDied as error:
             if error.reason == "stopped":
                 raise Cancelled from None
             # Before the first word of the process no picture can be to blame.
             delay = START_AGAIN_SECONDS[min(self._failed_starts, len(START_AGAIN_SECONDS) - 1)]
             self._failed_starts += 1
-            raise HandBack(deaths.sentence(error.reason), delay) from None
+            raise HandBack(deaths.sentence(error.reason), delay, card=True) from None
         self._failed_starts = 0
         return company

@@ -17,9 +17,8 @@ from ..schemas.resolved import ResolvedChat
 from . import drawings, eta
 from .interruptible import Interruptible
 from .introductions import Introductions
-from .lanes import WrongLane
 from .pace import Pace
-from .runner_common import Shared
+from .runner_common import Shared, WrongLane
 from .unbroken import unbroken
 
 log = logging.getLogger(__name__)

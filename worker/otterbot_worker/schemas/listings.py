@@ -18,6 +18,19 @@ class GpuInfo(Sent):
     resident: str | None = None
 
 
+class LaneInfo(Sent):
+    """One card of several, which draws one picture at a time."""
+
+    name: str
+    """As the settings name it: ``cuda:1``."""
+    gpu: GpuInfo
+    busy: bool
+    paused: bool
+    """Alone; `WorkerInfo.pause` is of all."""
+    rests: str | None
+    """Why it is left alone for a while, as a sentence."""
+
+
 class OnCard(Sent):
     """A model on the card."""
 
@@ -47,6 +60,9 @@ class WorkerInfo(Sent):
     features: list[str]
     pause: Pause
     gpu: GpuInfo
+    """The first card, which language models share."""
+    lanes: list[LaneInfo] = []
+    """All cards."""
     lease: LeaseInfo | None = None
     """``null`` where nobody shares the card: there is none, or chats need none."""
     queued: int
@@ -64,6 +80,8 @@ class WorkerInfo(Sent):
     notice: str | None = None
     """What an operator should see, as "Pictures come from otter-mini, …, because …"."""
     limits: dict[str, int | float] = {}
+    keeps_private: bool = True
+    """Whether pictures of encrypted rooms stay in the archive once they are delivered (`archive.encrypted_rooms`)."""
 
 
 class ModelDefaults(Sent):

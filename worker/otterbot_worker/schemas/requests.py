@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .base import Name, Received
 from .settings import Settings
@@ -299,9 +299,25 @@ class DescribeRequest(Received):
     picture: InitImage
 
 
+LaneName = Annotated[str, Field(min_length=1, max_length=32)]
+
+
 class PauseRequest(Received):
     minutes: Annotated[float | None, Field(gt=0, le=7 * 24 * 60)] = None
     """``None``: until ``resume``."""
+    lane: LaneName | None = None
+    """One card alone, until ``resume`` names it; ``None``: all of them, and all chats."""
+
+    @model_validator(mode="after")
+    def _without_an_end(self) -> Self:
+        if self.lane is not None and self.minutes is not None:
+            raise ValueError("a card alone is paused until it is resumed: leave minutes out")
+        return self
+
+
+class ResumeRequest(Received):
+    lane: LaneName | None = None
+    """A card that was paused alone; ``None``: the pause of all."""
 
 
 class ExplainRequest(Received):

@@ -54,6 +54,8 @@ class StyleLibrary:
         self._folder = folder
         self._lock = threading.Lock()
         self._read: dict[Path, tuple[Stamp, StyleFile]] = {}
+        self._named: tuple[list[StyleFile], dict[str, Style]] = [], _by_name([])
+        """The styles of some files by their names, of the look-up before."""
 
     def files(self) -> list[StyleFile]:
         """In the order of the alphabet. :raises CannotLook: at the folder"""
@@ -69,17 +71,17 @@ class StyleLibrary:
             StyleFile(name=_shown(one.path), problems=(one.problem,), unread=one.unread) for one in unusable
         ]
 
-    def all(self) -> dict[str, Style]:
+    def all(self) -> Mapping[str, Style]:
         """By folded name: the operator's first, in which the last of one name counts, then the catalogue's.
 
         :raises CannotLook: at the folder
         """
-        return _by_name(self.files())
+        return self._names(self.files())
 
     def find(self, name: str) -> Style | None:
         """:raises CannotLook: at the folder, or at a file which may hold that style"""
         there, key = self.files(), fold(name)
-        found = _by_name(there).get(key)
+        found = self._names(there).get(key)
         if found is not None and found.source == "file":
             return found
         for one in there:
@@ -93,6 +95,14 @@ class StyleLibrary:
         holding = sorted((one for one in known if len(key) > 2 and key in one), key=len)
         likely = [*holding, *get_close_matches(key, known, n=NEAR, cutoff=0.6)]
         return [known[one].name for one in dict.fromkeys(likely)][:NEAR]
+
+    def _names(self, there: list[StyleFile]) -> dict[str, Style]:
+        """Made anew only where a file has changed: a sweep of styles looks for each, among thousands."""
+        before, named = self._named
+        if len(before) != len(there) or any(one is not other for one, other in zip(before, there, strict=True)):
+            named = _by_name(there)
+            self._named = there, named
+        return named
 
     def _of(self, path: Path, stamp: Stamp) -> StyleFile:
         """Read anew only where it has changed; what could not be read is tried again."""

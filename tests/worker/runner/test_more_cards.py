@@ -1,0 +1,177 @@
+"""Two cards: each draws one picture at a time; one that fails, rests or is paused does not hold up the other."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from core_lab import Here, Json, image, settings, until, worker_here
+
+from otterbot_worker.api import build
+from otterbot_worker.runner import rest, taking
+from otterbot_worker.runner.lanes import CardParts, Lane
+from otterbot_worker.runner.rest import Rest
+
+TWO: Json = {"device": "auto", "devices": ["cpu", "cpu"]}
+
+
+def cards(here: Here) -> list[Lane]:
+    return [lane for lane in here.parts.dispatcher.lanes if lane.parts is not None]
+
+
+def parts_of(lane: Lane) -> CardParts:
+    assert lane.parts is not None
+    return lane.parts
+
+
+def at_work(here: Here) -> list[str]:
+    return [lane.name for lane in cards(here) if lane.current is not None]
+
+
+def pids(here: Here) -> list[int | None]:
+    return [parts_of(lane).gpu.pid for lane in cards(here)]
+
+
+async def test_a_batch_is_drawn_on_both(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path, gpu=TWO)) as here:
+        job = await here.api.submit(image(prompt="slow", steps=40, count=4))
+        await until(lambda: at_work(here) == ["cpu", "cpu-2"])
+        await here.api.until(job["id"], lambda job: sum(one["state"] == "running" for one in job["pictures"]) == 2)
+        assert len(set(pids(here))) == 2, "two processes"
+        done = await here.api.done(job["id"])
+        assert done["state"] == "succeeded"
+        assert [one["attempt"] for one in done["pictures"]] == [1, 1, 1, 1], "each once"
+        assert [one["seed"] for one in done["pictures"]] == [7, 8, 9, 10]
+
+
+async def test_a_cancel_stops_both(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path, gpu=TWO)) as here:
+        job = await here.api.submit(image(prompt="slow", steps=100, count=2))
+        await until(lambda: len(at_work(here)) == 2)
+        await here.api.call("DELETE", f"/v1/jobs/{job['id']}")
+        await until(lambda: at_work(here) == [])
+        rows = (await here.api.job(job["id"]))["pictures"]
+        assert {one["state"] for one in rows} == {"cancelled"}
+        other = await here.api.submit(image("key-00002", owner="@bob:here"))
+        assert (await here.api.done(other["id"]))["state"] == "succeeded"
+
+
+async def test_one_is_killed_while_the_other_draws(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path, gpu=TWO)) as here:
+        job = await here.api.submit(image(prompt="slow", steps=60, count=2))
+        await here.api.until(
+            job["id"], lambda job: all(one["progress"] and one["progress"]["step"] > 1 for one in job["pictures"])
+        )
+        killed, kept = pids(here)
+        assert killed is not None
+        os.kill(killed, signal.SIGKILL)
+        done = await here.api.done(job["id"])
+        assert done["state"] == "succeeded"
+        assert sorted(one["attempt"] for one in done["pictures"]) == [1, 2]
+        assert kept in pids(here), "the other process went on"
+
+
+async def test_one_is_paused_alone(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path, gpu=TWO)) as here:
+        job = await here.api.submit(image(prompt="slow", steps=60, count=4))
+        await until(lambda: len(at_work(here)) == 2)
+        status, _ = await here.api.call("POST", "/v1/pause", {"lane": "cpu-2"})
+        assert status == 200
+        await until(lambda: at_work(here) == ["cpu"] and pids(here)[1] is None)
+        assert (await here.api.done(job["id"]))["state"] == "succeeded"
+        assert pids(here)[1] is None
+        await here.api.call("POST", "/v1/resume", {"lane": "cpu-2"})
+        await here.api.submit(image("key-00002", prompt="slow", steps=60, count=2))
+        await until(lambda: len(at_work(here)) == 2)
+
+
+async def test_the_pause_of_one_outlives_a_restart(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path, gpu=TWO)) as here:
+        assert (await here.api.call("POST", "/v1/pause", {"lane": "cpu"}))[0] == 200
+    async with worker_here(settings(tmp_path, gpu=TWO)) as here:
+        assert [lane.paused for lane in cards(here)] == [True, False]
+        assert (await here.api.done((await here.api.submit(image()))["id"]))["state"] == "succeeded"
+        assert pids(here)[0] is None
+
+
+async def test_a_card_that_is_not_there_is_named(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path, gpu=TWO)) as here:
+        status, problem = await here.api.call("POST", "/v1/pause", {"lane": "cuda:7"})
+        assert (status, problem["code"]) == (404, "lane_not_found")
+        assert "cpu, cpu-2" in problem["detail"]
+        assert (await here.api.call("POST", "/v1/pause", {"lane": "cpu", "minutes": 5}))[0] == 422
+
+
+async def test_one_that_does_not_start_rests_and_the_other_draws_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taking, "START_AGAIN_SECONDS", (0.05,))
+    async with worker_here(settings(tmp_path, gpu=TWO)) as here:
+        first = cards(here)[0]
+        assert first.rest is not None
+        parts_of(first).gpu._command = ["false"]  # as where the driver is gone
+        job = await here.api.submit(image(prompt="slow", steps=30, count=6))
+        done = await here.api.done(job["id"])
+        assert done["state"] == "succeeded"
+        assert {one["attempt"] for one in done["pictures"]} == {1}, "no picture is to blame"
+        assert first.rest.reason
+        assert here.parts.dispatcher.obstacles == {}, "pictures can be drawn"
+
+
+async def test_all_of_them_rest(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path, gpu=TWO)) as here:
+        for lane in cards(here):
+            assert lane.rest is not None
+            lane.rest.hold("The driver is gone.", 300)
+        await here.api.submit(image())
+        status, report = await here.api.call("GET", "/readyz")
+        assert status == 503
+        assert report["reasons"]["image"] == "All cards rest for a while. The driver is gone."
+
+
+async def test_a_chat_keeps_to_the_first_card(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path, gpu=TWO)) as here:
+        first, second = cards(here)
+        needs = {"image": True, "chat": True, "describe": True}
+        assert "chat" not in first.skips(needs)
+        assert {"chat", "prompt", "describe"} <= second.skips(needs)
+
+
+async def test_what_the_cards_are_is_told(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path, gpu=TWO)) as here:
+        await here.api.call("POST", "/v1/pause", {"lane": "cpu-2"})
+        await here.api.done((await here.api.submit(image()))["id"])
+        _, info = await here.api.call("GET", "/v1/info")
+        first, second = info["lanes"]
+        assert (first["name"], first["gpu"]["resident"], first["paused"]) == ("cpu", "otter-mini", False)
+        assert (second["name"], second["gpu"]["state"], second["paused"]) == ("cpu-2", "stopped", True)
+
+
+def test_which_cards_there_are(tmp_path: Path) -> None:
+    def named(**gpu: object) -> dict[str, str]:
+        return build.devices(settings(tmp_path, gpu={"device": "auto", **gpu}))
+
+    assert named() == {"auto": "auto"}
+    assert named(devices=[0, "cuda:1", "cpu"]) == {"cuda:0": "cuda:0", "cuda:1": "cuda:1", "cpu": "cpu"}
+    assert named(devices=["cpu", "cpu"]) == {"cpu": "cpu", "cpu-2": "cpu"}
+    assert named(devices="auto") == {"auto": "auto"}, "one card, or none"
+
+
+def test_rests_grow_and_success_ends_them() -> None:
+    now = [0.0]
+    card = Rest("cuda:1", lambda: now[0])
+    for _ in range(rest.TRIES - 1):
+        card.failed("It died.")
+    assert card.reason is None
+    card.failed("It died.")
+    assert (card.reason, card.until) == ("It died.", rest.FIRST_SECONDS)
+    now[0] += rest.FIRST_SECONDS
+    assert card.reason is None
+    card.failed("It died.")
+    assert card.until == now[0] + 2 * rest.FIRST_SECONDS
+    now[0] += 500
+    card.worked()
+    card.failed("It died.")
+    assert card.reason is None, "a success forgives"
