@@ -146,7 +146,7 @@ async def test_a_deleted_picture_does_not_come_back_with_a_backup(tmp_path: Path
         assert not place.exists()
         await asyncio.to_thread(shutil.copytree, backup, place)
         rows = ImageRows(here.parts.store._db)
-        await housekeeping.find_strays(config, here.parts.store, here.parts.archive, rows, time.time() + 60)
+        await housekeeping.find_strays(config.api.clients, here.parts.store, here.parts.archive, rows, time.time() + 60)
         assert not place.exists()
 
 

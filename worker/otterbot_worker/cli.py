@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import __version__, config, config_file, logs, privacy, terminal
+from . import __version__, config, config_file, logs, privacy, terminal, token_commands
 from .errors import CannotLook
 from .own_worker import Refused, call
 
@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     listed.add_argument("--about", action="store_true", help="say what each is good for as well")
     listed.set_defaults(run=_models)
     _models_parsers(listed.add_subparsers(title="commands", metavar="COMMAND"), common)
+    token_commands.add_parser(commands, common)
     about = "say how a picture was made: the line to type in a room that makes it again, and what else the file says"
     shown = commands.add_parser("show", help="say how a picture was made", description=about, parents=[common])
     shown.add_argument("file", type=Path, metavar="FILE", help="a PNG, JPEG or WebP picture, or the .yml beside one")
@@ -115,12 +116,14 @@ def _serve(asked: argparse.Namespace) -> int:
     from .api.auth import BadToken
     from .api.parts import AlreadyRunning
     from .api.server import serve
+    from .page import mount as page
     from .queue import disk
     from .queue.migrations import DamagedDatabase, NewerDatabase
 
+    mounts = [found for found in (page.mount(settings),) if found is not None]
     while True:
         try:
-            ended = asyncio.run(serve(settings))
+            ended = asyncio.run(serve(settings, mounts))
             terminal.forget_unwritten()
             return ended
         except (AlreadyRunning, BadToken, DamagedDatabase, NewerDatabase) as error:

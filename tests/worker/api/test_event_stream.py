@@ -150,9 +150,9 @@ async def test_streams_of_a_client_share_the_work(tmp_path: Path, monkeypatch: p
         first = await here.api.submit(image())
         looked_up, build = Counter[str](), here.parts.views.each
 
-        def counted(jobs: Sequence[StoredJob], *, owner: str | None = None) -> AsyncIterator[Job]:
+        def counted(jobs: Sequence[StoredJob]) -> AsyncIterator[Job]:
             looked_up.update(job.id for job in jobs)
-            return build(jobs, owner=owner)
+            return build(jobs)
 
         monkeypatch.setattr(here.parts.views, "each", counted)
         streams = [await stack.enter_async_context(aclosing(events(here.api))) for _ in range(8)]

@@ -55,7 +55,7 @@ async def test_the_mark_stands_beside_the_picture_too(tmp_path: Path) -> None:
         await here.parts.store._db.write("DELETE FROM images")  # the database is lost
         rows = ImageRows(here.parts.store._db)
         await housekeeping.find_strays(
-            here.parts.config, here.parts.store, here.parts.archive, rows, begun=time.time() + 60
+            here.parts.tokens.names(), here.parts.store, here.parts.archive, rows, begun=time.time() + 60
         )
         kept = [(await rows.of(one)).kept for one in ids]  # type: ignore[union-attr]
         assert kept == [True, False]

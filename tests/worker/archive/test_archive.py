@@ -17,7 +17,8 @@ import yaml
 from archive_records import record
 from PIL import Image
 
-from otterbot_worker.archive import Archive, ArchiveSettings, Known, Stored, durable, files, pictures
+from otterbot_worker import durable
+from otterbot_worker.archive import Archive, ArchiveSettings, Known, Stored, files, pictures
 from otterbot_worker.archive.reading import read_record
 from otterbot_worker.errors import JobFailed
 from otterbot_worker.schemas.resolved_parts import UsedWords

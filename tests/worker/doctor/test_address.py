@@ -16,6 +16,7 @@ from core_lab import TOKEN, settings, worker_here
 from otterbot_worker.config import Config
 from otterbot_worker.doctor import address, machine
 from otterbot_worker.doctor.report import Report
+from otterbot_worker.token_commands import changes
 
 
 def found(look: Callable[..., None], *arguments: object) -> dict[str, str]:
@@ -143,3 +144,20 @@ def test_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     monkeypatch.setattr(machine, "_unsynchronised", lambda: True)
     assert found(machine.check_clock, tmp_path / "no")["clock.unsynchronised"].startswith("note: ")
+
+
+def test_tokens_of_other_programs(tmp_path: Path) -> None:
+    config = settings(tmp_path)
+    assert found(address.check_other_tokens, config) == {}
+    changes.new(config, "one")
+    said = found(address.check_other_tokens, config)
+    assert said == {"tokens.others": "ok: 1 other program has a token; see: otterbot-worker token list"}
+    changes.new(Config.model_validate({"data_dir": tmp_path}), "other")
+    config.tokens_file.chmod(0o644)
+    said = found(address.check_other_tokens, config)
+    assert said["tokens.taken"].startswith(
+        "fail: these tokens have names of clients in api.clients, and open nothing: other;"
+    )
+    assert said["tokens.open"].startswith("note: others on this machine can read")
+    config.tokens_file.write_text("{")
+    assert list(found(address.check_other_tokens, config)) == ["tokens.bad"]

@@ -213,7 +213,7 @@ async def test_a_sheet_that_no_row_knows_is_taken_in_again(tmp_path: Path) -> No
         job = await sheet_of(here, image(**FOUR))
         await here.parts.store._db.write("DELETE FROM images")
         rows, begun = ImageRows(here.parts.store._db), time.time() + 60
-        await housekeeping.find_strays(here.parts.config, here.parts.store, here.parts.archive, rows, begun)
+        await housekeeping.find_strays(here.parts.tokens.names(), here.parts.store, here.parts.archive, rows, begun)
         path = f"/v1/images/{job['sheet']['picture']['image_id']}"
         assert (await here.api.call("GET", path))[0] == 200
         assert (await here.api.call("DELETE", path))[0] == 204
@@ -228,7 +228,7 @@ async def test_a_file_without_its_row_gets_one_row(tmp_path: Path) -> None:
         await database.write("DELETE FROM images WHERE idx < 0")
         await database.write("UPDATE jobs SET sheet = NULL, sheet_owed = 1")
         await housekeeping.find_strays(
-            here.parts.config, here.parts.store, here.parts.archive, here.parts.images, time.time() + 60
+            here.parts.tokens.names(), here.parts.store, here.parts.archive, here.parts.images, time.time() + 60
         )
         here.parts.hub.changed.set()
         again = await here.api.until(job["id"], lambda job: job["sheet"] is not None)
@@ -258,7 +258,7 @@ async def test_one_that_was_taken_in_speaks_for_no_other_picture(tmp_path: Path)
         job = await sheet_of(here, image(**FOUR))
         await here.parts.store._db.write("DELETE FROM images")
         rows, begun = ImageRows(here.parts.store._db), time.time() + 60
-        await housekeeping.find_strays(here.parts.config, here.parts.store, here.parts.archive, rows, begun)
+        await housekeeping.find_strays(here.parts.tokens.names(), here.parts.store, here.parts.archive, rows, begun)
         await here.api.call("POST", f"/v1/images/{job['sheet']['picture']['image_id']}/delivered")
         told = await here.parts.store._db.fetch("SELECT 1 FROM images WHERE delivered_at IS NOT NULL")
         assert len(told) == 1, "the sheet alone"

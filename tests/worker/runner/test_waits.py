@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from core_lab import image, settings, until, worker_here
 
-from otterbot_worker.archive import durable
+from otterbot_worker import durable
 from otterbot_worker.gpu.child_handle import Child
 from otterbot_worker.runner import pictures
 

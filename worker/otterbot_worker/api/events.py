@@ -70,6 +70,8 @@ class Audience:
 class Subscriber:
     client: str
     audience: Audience
+    token: str = ""
+    """``Client.id`` of the token by which it was opened; empty: it needs none."""
     waiting: dict[Key, Piece] = field(default_factory=dict)
     """In order of arrival."""
     restart: bool = True
@@ -84,6 +86,10 @@ class Subscriber:
             self.restart = True
         else:
             self.waiting[key] = piece
+        self.wake.set()
+
+    def close(self) -> None:
+        self.closed = True
         self.wake.set()
 
 
@@ -134,9 +140,9 @@ class Hub:
         return len(audience.subscribers) if audience is not None else 0
 
     @contextmanager
-    def subscribe(self, client: str) -> Iterator[Subscriber]:
+    def subscribe(self, client: str, *, token: str = "") -> Iterator[Subscriber]:
         audience = self._audiences.setdefault(client, Audience())
-        subscriber = Subscriber(client=client, audience=audience)
+        subscriber = Subscriber(client=client, audience=audience, token=token)
         audience.subscribers.add(subscriber)
         try:
             yield subscriber
@@ -147,10 +153,17 @@ class Hub:
 
     def close(self) -> None:
         """Ends every stream."""
-        for audience in self._audiences.values():
-            for subscriber in audience.subscribers:
-                subscriber.closed = True
-                subscriber.wake.set()
+        for subscriber in self._subscribers():
+            subscriber.close()
+
+    def close_unknown(self, knows: Callable[[str], bool]) -> None:
+        """Ends the streams whose token opens nothing any more."""
+        for subscriber in self._subscribers():
+            if subscriber.token and not knows(subscriber.token):
+                subscriber.close()
+
+    def _subscribers(self) -> list[Subscriber]:
+        return [subscriber for audience in self._audiences.values() for subscriber in audience.subscribers]
 
     async def watch_places(self, views: Views) -> None:
         """Tells clients about queued jobs whose place has changed, without being asked; runs for ever."""
@@ -209,8 +222,16 @@ async def stream(
             except TimeoutError:
                 yield b": keep-alive\n\n"
             continue
-        for start in range(0, len(data), SLICE_BYTES):
-            yield data[start : start + SLICE_BYTES]
+        for part in _slices(data, subscriber):
+            yield part
+
+
+def _slices(data: bytes, subscriber: Subscriber) -> Iterator[bytes]:
+    """Until it is closed: a slow reader may take its time."""
+    for start in range(0, len(data), SLICE_BYTES):
+        if subscriber.closed:
+            return
+        yield data[start : start + SLICE_BYTES]
 
 
 async def _encode(key: Key, event: BaseModel | None, client: str, store: Store, views: Views) -> bytes:

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import sqlite3
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 from .. import privacy
@@ -28,13 +29,19 @@ FORGET_SECONDS = 60.0
 
 
 async def keep_house(
-    config: Config, store: Store, archive: Archive, inputs: Inputs, rows: ImageRows, sheets: SheetRows
+    config: Config,
+    clients: Collection[str],
+    store: Store,
+    archive: Archive,
+    inputs: Inputs,
+    rows: ImageRows,
+    sheets: SheetRows,
 ) -> None:
-    """For ever."""
+    """For ever. ``clients``: all that there are."""
     begun, sweep_at = time.time(), 0.0
     try:
         await close_to_others(config, archive)
-        await find_strays(config, store, archive, rows, begun)
+        await find_strays(clients, store, archive, rows, begun)
     except (OSError, sqlite3.OperationalError) as error:
         _untidy.warning(kind=type(error).__name__)
     while True:
@@ -66,11 +73,12 @@ async def close_to_others(config: Config, archive: Archive) -> None:
 def _small_files(config: Config) -> list[Path]:
     database = config.database
     around = [database.with_name(database.name + ending) for ending in ("", "-wal", "-shm")]
+    tokens = [config.tokens_file, config.tokens_used_file]
     inputs = [config.inputs_dir, *config.inputs_dir.glob("*"), *config.inputs_dir.glob("*/*")]
-    return [*around, config.listen_file, config.data_dir / "worker.lock", *inputs]
+    return [*around, config.listen_file, config.data_dir / "worker.lock", *tokens, *inputs]
 
 
-async def find_strays(config: Config, store: Store, archive: Archive, rows: ImageRows, begun: float) -> None:
+async def find_strays(clients: Collection[str], store: Store, archive: Archive, rows: ImageRows, begun: float) -> None:
     """Pictures without a row: the database was restored from an older backup.
 
     Those of encrypted rooms are deleted: their clients let them be drawn again, and nobody else could ever delete them.
@@ -81,7 +89,7 @@ async def find_strays(config: Config, store: Store, archive: Archive, rows: Imag
     gone: list[str] = []
     adopted = 0
     for file in await archive.strays(_known(await store.images_here())):
-        if file.modified >= begun or file.owner is None or file.owner.client not in config.api.clients:
+        if file.modified >= begun or file.owner is None or file.owner.client not in clients:
             continue  # possibly just drawn, its row not written yet
         row = await rows.of(file.owner.image_id)
         if row is not None and row.gone_at is None:

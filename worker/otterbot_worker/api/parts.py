@@ -22,6 +22,7 @@ from ..models.entry_file import CatalogueError
 from ..models.header_reader import READER
 from ..models.loras import Library
 from ..queue.database import Database
+from ..queue.gallery_rows import Gallery
 from ..queue.image_rows import ImageRows
 from ..queue.input_rows import Inputs
 from ..queue.sheet_rows import SheetRows
@@ -39,7 +40,8 @@ from ..runner.sheets import SheetRunner
 from ..runner.turns import TurnRunner
 from ..schemas.jobs import Pause
 from ..styles import StyleLibrary
-from . import build, default
+from . import build, default, revoked
+from .auth import Tokens
 from .background import Background
 from .chat_status import ChatStatus
 from .default import DefaultModel
@@ -56,8 +58,10 @@ class AlreadyRunning(Exception):
 @dataclass(frozen=True, kw_only=True)
 class Parts:
     config: Config
+    tokens: Tokens
     store: Store
     sheets: SheetRows
+    gallery: Gallery
     images: ImageRows
     views: Views
     hub: Hub
@@ -103,7 +107,7 @@ def read_catalogue(config: Config) -> Catalogue:
 
 
 @asynccontextmanager
-async def open_parts(config: Config) -> AsyncIterator[Parts]:
+async def open_parts(config: Config, tokens: Tokens) -> AsyncIterator[Parts]:
     """Builds, recovers and starts everything; stops and closes it afterwards.
 
     :raises BadConfig: :raises AlreadyRunning: :raises NewerDatabase:
@@ -113,12 +117,12 @@ async def open_parts(config: Config) -> AsyncIterator[Parts]:
         database = await Database.open(config.database)
         try:
             async with contextlib.AsyncExitStack() as stack:
-                yield await _build(config, database, stack)
+                yield await _build(config, tokens, database, stack)
         finally:
             await database.close()
 
 
-async def _build(config: Config, database: Database, stack: contextlib.AsyncExitStack) -> Parts:
+async def _build(config: Config, tokens: Tokens, database: Database, stack: contextlib.AsyncExitStack) -> Parts:
     """``stack``: closes what was built, the last first."""
     store = Store(database)
     catalogue = read_catalogue(config)
@@ -163,12 +167,14 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
     turns = TurnRunner(shared, backend=backend, inputs=input_files)
     dispatcher = build.dispatcher(config, shared, cards, archive, turns, descriptions, prompts)
     holder.append(dispatcher)
-    views = Views(store, live, speeds)
+    views = Views(store, live, speeds, lambda: dispatcher.cards_at_work)
     stack.push_async_callback(views.close)
     parts = Parts(
         config=config,
+        tokens=tokens,
         store=store,
         sheets=SheetRows(database),
+        gallery=Gallery(database),
         images=ImageRows(database),
         views=views,
         hub=hub,
@@ -207,8 +213,10 @@ async def _start(parts: Parts) -> None:
     sheets = SheetRunner(parts.store, parts.sheets, parts.archive, parts.hub)
     background.start(sheets.run(parts.hub.changed), "contact sheets")
     background.start(
-        keep_house(config, parts.store, parts.archive, parts.inputs, parts.images, parts.sheets), "housekeeping"
+        keep_house(config, parts.tokens.names(), parts.store, parts.archive, parts.inputs, parts.images, parts.sheets),
+        "housekeeping",
     )
+    background.start(revoked.watch(parts.tokens, parts.hub, parts.store, dispatcher), "tokens")
 
 
 @contextmanager

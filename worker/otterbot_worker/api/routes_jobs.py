@@ -2,66 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import time
-from collections.abc import Collection, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing
 
 from aiohttp import web
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from ..models import captioner
 from ..queue.model import StoredJob
-from ..queue.submission import InputGone, KeyReused, Limits, QueueFull, Submission
-from ..requests import input_images, resolve, resubmitted, turns
-from ..requests.refusal import Refused, problem
-from ..runner import drawn_before
 from ..schemas.jobs import Job, JobList
-from ..schemas.new_jobs import NewChatJob, NewDescribeJob, NewImageJob, NewJob, NewResolvedJob
+from ..schemas.new_jobs import NewImageJob, NewJob
 from ..schemas.requests import ImageRequest
 from ..schemas.resolved import ResolvedRequest
-from .auth import client_of
+from . import submitting
+from .auth import asker, client_of
 from .events import stream
 from .operations import Operation, reply
-from .parts import PARTS, Parts
-from .problems import ApiProblem, body, disk_full, not_found, refuse
+from .parts import PARTS
+from .problems import ApiProblem, body, not_found
 
 log = logging.getLogger(__name__)
 
 MAX_LISTED = 200
-AnyJob = NewImageJob | NewResolvedJob | NewChatJob | NewDescribeJob
-NEW_JOB: TypeAdapter[AnyJob] = TypeAdapter(NewJob)
+NEW_JOB: TypeAdapter[submitting.AnyJob] = TypeAdapter(NewJob)
 
 
 async def submit(request: web.Request) -> web.Response:
-    parts, client = request.app[PARTS], client_of(request)
+    parts = request.app[PARTS]
     new = await body(request, lambda raw: NEW_JOB.validate_json(raw, strict=True))
-    known = await parts.store.by_key(client, new.key)
-    if known is not None:
-        # Look up the key first: an accepted job stays accepted, whatever the queue or the disk look like now.
-        if known.body_hash != resolve.body_hash(new):
-            raise _key_reused()
-        return reply(await parts.views.job(known))
-    submission = await _resolve(parts, client, new)
-    if isinstance(new, NewImageJob) and new.request.drawn_before is not None:
-        submission = await drawn_before.found(new.request.drawn_before, submission, parts.store, parts.archive)
-    queue = parts.config.queue
-    limits = Limits(open_rows=queue.max_open, open_rows_per_owner=queue.max_open_per_owner)
-    try:
-        job, is_new = await parts.store.submit(submission, limits, time.time())
-    except KeyReused:
-        raise _key_reused() from None
-    except QueueFull as full:
-        raise _full(full) from None
-    except InputGone:
-        raise _input_gone() from None
-    if is_new:
-        log.info("accepted", extra={"job": job.id, "kind": job.kind, "rows": len(submission.rows), "client": client})
-        parts.measures.submitted.labels(job.kind).inc()
-        parts.dispatcher.wake()
-        parts.hub.job_changed(client, job.id)
-        parts.hub.queue_moved()
+    job, is_new = await submitting.accept(parts, asker(request), new)
     return reply(await parts.views.job(job), 202 if is_new else 200, {"Location": f"/v1/jobs/{job.id}"})
 
 
@@ -69,84 +37,7 @@ async def check(request: web.Request) -> web.Response:
     """As a job of its own would be, which is thrown away: nothing is stored or drawn."""
     asked = await body(request, lambda raw: ImageRequest.model_validate_json(raw, strict=True))
     job = NewImageJob(kind="image", key="only-checked", owner="nobody", room="nowhere", request=asked)
-    return reply((await _resolve(request.app[PARTS], client_of(request), job)).request)
-
-
-async def _resolve(parts: Parts, client: str, new: AnyJob) -> Submission:
-    with _told():
-        if isinstance(new, NewChatJob):
-            await _all_here(parts, client, {one for message in new.request.messages for one in message.pictures})
-            return turns.chat_submission(new, client, await parts.chat.default_model())
-        if isinstance(new, NewDescribeJob):
-            await _all_here(parts, client, {new.request.picture.id})
-            return turns.describe_submission(new, client, await _describer(parts))
-        if not parts.archive.has_room():
-            raise disk_full(parts.archive)
-        found = await input_images.find(resubmitted.asked(new)[0], client, parts.inputs)
-        return await asyncio.to_thread(
-            resolve.image_submission,
-            new,
-            client,
-            parts.catalogue,
-            parts.default_model,
-            found,
-            parts.library,
-            parts.styles,
-        )
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """What is wrong with a request becomes a problem document with each field."""
-    try:
-        yield
-    except ValidationError as error:  # a resolved request with invalid fields
-        refuse(error)
-    except Refused as refused:
-        codes = {problem.code for problem in refused.problems}
-        if codes == {"input_gone"}:  # only this: with other problems, sending the picture again would not help
-            raise _input_gone() from None
-        telling = ("unknown_model", "unknown_lora", "unknown_style")
-        code = next((code for code in telling if code in codes), "invalid_request")
-        sentences = " ".join(problem.message for problem in refused.problems)
-        raise ApiProblem(422, code, sentences, fields=refused.problems) from None
-
-
-async def _all_here(parts: Parts, client: str, input_ids: Collection[str]) -> None:
-    """Of the client's own pictures. :raises ApiProblem:"""
-    for input_id in input_ids:
-        if await parts.inputs.get(client, input_id) is None:
-            raise _input_gone()
-
-
-async def _describer(parts: Parts) -> str:
-    """The name of who would describe a picture now. :raises ApiProblem: nobody would"""
-    name = (await parts.descriptions.find()).name
-    if name is None:
-        raise ApiProblem(422, "cannot_describe", captioner.MISSING)
-    return name
-
-
-def _input_gone() -> ApiProblem:
-    detail = "A picture that the request names is not on the worker any more; please send it again."
-    return ApiProblem(422, "input_gone", detail)
-
-
-def _key_reused() -> ApiProblem:
-    return ApiProblem(409, "key_reused", "This key belongs to a job with another body.")
-
-
-def _full(full: QueueFull) -> ApiProblem:
-    if full.never:
-        detail = f"One person may have {full.limit} pictures waiting, and this asks for more at once."
-        return ApiProblem(
-            422, "invalid_request", detail, fields=[problem("count", "too_many", detail, most=full.limit)]
-        )
-    if full.of_owner:
-        detail = f"One person may have {full.limit} pictures and chats waiting; please wait for some of them."
-        return ApiProblem(429, "owner_queue_full", detail, headers={"Retry-After": "30"})
-    detail = f"The queue is full with {full.limit} pictures and chats; please try again later."
-    return ApiProblem(429, "queue_full", detail, headers={"Retry-After": "60"})
+    return reply((await submitting.resolved(request.app[PARTS], client_of(request), job)).request)
 
 
 async def listing(request: web.Request) -> web.Response:
@@ -202,7 +93,7 @@ async def events(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
-    with parts.hub.subscribe(client) as subscriber:
+    with parts.hub.subscribe(client, token=asker(request).id) as subscriber:
         await response.prepare(request)
         pieces = stream(subscriber, parts.store, parts.views, lambda: parts.dispatcher.pause_state)
         async with aclosing(pieces):

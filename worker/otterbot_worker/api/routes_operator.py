@@ -9,12 +9,14 @@ from aiohttp import web
 
 from ..schemas.jobs import Pause
 from ..schemas.requests import PauseRequest, ResumeRequest
+from .auth import refuse_programs
 from .operations import Operation, reply
 from .parts import PARTS
 from .problems import ApiProblem, body
 
 
 async def pause(request: web.Request) -> web.Response:
+    refuse_programs(request)
     asked = PauseRequest()
     if request.can_read_body:
         asked = await body(request, PauseRequest.model_validate_json)
@@ -25,6 +27,7 @@ async def pause(request: web.Request) -> web.Response:
 
 
 async def resume(request: web.Request) -> web.Response:
+    refuse_programs(request)
     asked = ResumeRequest()
     if request.can_read_body:
         asked = await body(request, ResumeRequest.model_validate_json)
@@ -76,21 +79,21 @@ OPERATIONS = (
         method="POST",
         path="/v1/pause",
         handler=pause,
-        summary="Free the cards, or one of them; queued work waits.",
+        summary="Free the cards, or one of them; queued work waits. Not for programs.",
         body=PauseRequest,
         body_needed=False,
         answers={200: Pause},
-        problems=(404, 413, 415, 422),
+        problems=(403, 404, 413, 415, 422),
     ),
     Operation(
         method="POST",
         path="/v1/resume",
         handler=resume,
-        summary="Go on, or let one card go on.",
+        summary="Go on, or let one card go on. Not for programs.",
         body=ResumeRequest,
         body_needed=False,
         answers={200: Pause},
-        problems=(404, 413, 415, 422),
+        problems=(403, 404, 413, 415, 422),
     ),
     Operation(
         method="GET",

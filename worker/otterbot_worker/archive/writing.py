@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from .. import durable
 from ..schemas.records import Record, Used
-from . import durable, films, metadata, names, pictures, retention, sheets, sidecars
+from . import films, free_names, metadata, names, pictures, retention, sheets, sidecars
 from .stored import Stored, stored
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ class NewSheet:
 
 
 def picture(root: Path, new: NewPicture, given: deque[Path]) -> Stored:
-    """Where its film cannot be made, the picture stands without one. ``given``: see `durable.reserve`.
+    """Where its film cannot be made, the picture stands without one. ``given``: see `free_names.reserve`.
 
     Raises `JobFailed` (``image_failed``) where the pixels are not all there, `OSError` for the disk.
     """
@@ -63,7 +64,7 @@ def picture(root: Path, new: NewPicture, given: deque[Path]) -> Stored:
     folder = root / names.folder(when)
     new_folder = not folder.exists()
     folder.mkdir(mode=0o700, exist_ok=True)
-    target, temporary = durable.reserve(folder, names.stem(new.theme, _asked_for(new.record.used), when), given)
+    target, temporary = free_names.reserve(folder, names.stem(new.theme, _asked_for(new.record.used), when), given)
     try:
         notes = sidecars.of_picture(
             new.record, filename=target.name, created=_iso(new.created_at), private=new.private, owner=owner

@@ -12,6 +12,7 @@ from typing import Any
 from .. import own_worker, privacy
 from ..api import auth
 from ..config import Config
+from ..tokens import BadTokensFile, TokensFile
 from .report import Report
 
 ANY = ("0.0.0.0", "::")  # noqa: S104: looked for, not bound
@@ -170,3 +171,24 @@ def check_tokens(report: Report, config: Config) -> None:
             report.fail("token.open", f"others on this machine can read the token of {client}: chmod 600 {path}")
         else:
             report.note("token.open", f"others on this machine can read the token of {client} ({path})")
+
+
+def check_other_tokens(report: Report, config: Config) -> None:
+    """Those of other programs; nothing is said where there are none."""
+    path = config.tokens_file
+    try:
+        stored = TokensFile(path).read()
+        is_open = path.exists() and auth.is_open(path)
+    except BadTokensFile as error:
+        report.fail("tokens.bad", str(error))
+        return
+    if taken := sorted({entry.name for entry in stored.tokens} & set(config.api.clients)):
+        said = f"these tokens have names of clients in api.clients, and open nothing: {', '.join(taken)}"
+        report.fail("tokens.taken", f"{said}; revoke them (otterbot-worker token revoke NAME)")
+    if is_open:
+        report.note("tokens.open", f"others on this machine can read {path}; the worker closes it when it starts")
+    if stored.tokens:
+        count = (
+            f"{len(stored.tokens)} other {'program has a token' if len(stored.tokens) == 1 else 'programs have tokens'}"
+        )
+        report.ok("tokens.others", f"{count}; see: otterbot-worker token list")

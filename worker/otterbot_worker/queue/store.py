@@ -15,9 +15,10 @@ import aiosqlite
 from pydantic import BaseModel
 
 from ..schemas.jobs import ChatResult, Failure
+from ..schemas.records import ImageResult
 from ..schemas.resolved import ResolvedRequest
+from . import gallery_rows, submission
 from . import queries as q
-from . import submission
 from .database import Database, fetch_one
 from .heads import NEVER, Group, Head, Service
 from .model import (
@@ -60,7 +61,7 @@ class Store:
     async def submit(self, new: Submission, limits: Limits, now: float) -> tuple[StoredJob, bool]:
         """Stores a job, or finds the one that its key belongs to; ``True`` where it is new.
 
-        :raises KeyReused: :raises QueueFull: :raises InputGone:
+        :raises KeyReused: :raises QueueFull: :raises DailyLimit: :raises InputGone:
         """
         async with self._db.transaction() as connection:
             return await submission.insert(connection, new, limits, now)
@@ -75,6 +76,15 @@ class Store:
     async def jobs(self, client: str, *, room: str | None, only_open: bool, limit: int) -> list[StoredJob]:
         sql = q.OPEN_JOBS if only_open else q.JOBS
         return [StoredJob.from_row(found) for found in await self._db.fetch(sql, (client, room, limit))]
+
+    async def running_jobs(self) -> list[str]:
+        """Ids, of all clients; what was claimed first comes first."""
+        return [found["job_id"] for found in await self._db.fetch(q.RUNNING_JOBS)]
+
+    async def jobs_of(self, job_ids: Iterable[str]) -> dict[str, StoredJob]:
+        """Those that are known, of whichever client, by their ids."""
+        found = await self._db.fetch(q.JOBS_OF, (json.dumps(list(job_ids)),))
+        return {row["id"]: StoredJob.from_row(row) for row in found}
 
     async def rows(self, job_ids: Iterable[str]) -> dict[str, list[Row]]:
         """The rows of each job, in order."""
@@ -92,6 +102,10 @@ class Store:
         """How many rows are queued and how many run."""
         found = await self._db.fetch_one(q.OPEN_COUNTS)
         return (int(found["queued"]), int(found["running"])) if found else (0, 0)
+
+    async def open_clients(self) -> frozenset[str]:
+        """Clients with rows that wait or run."""
+        return frozenset(found["client"] for found in await self._db.fetch(q.OPEN_CLIENTS))
 
     async def open_elsewhere(self, client: str, room: str) -> int:
         """Open rows of everything but a client's room; only a number."""
@@ -150,6 +164,8 @@ class Store:
             done = await fetch_one(connection, q.SUCCEED, (text, now, row.job_id, row.idx, row.attempt))
             if done is not None and image is not None:
                 await connection.execute(q.INSERT_IMAGE, image.values())
+                if isinstance(result, ImageResult):
+                    await connection.execute(q.TELL_IMAGE, (*gallery_rows.told(result).values(), image.image_id))
             return done is not None
 
     async def prompt_written(self, row: Row, request: ResolvedRequest) -> bool:

@@ -12,6 +12,7 @@ import aiosqlite
 from ..sampling import tiles
 from ..schemas.requests import ChatMessage
 from ..schemas.resolved import ResolvedChat, ResolvedDescription, ResolvedRequest
+from . import daily
 from . import queries as q
 from .database import fetch_one
 from .model import Kind, NewRow, RowKind, StoredJob
@@ -40,6 +41,10 @@ class Limits:
     open_rows: int
     """Of one client, over all owners."""
     open_rows_per_owner: int
+    per_day: int | None = None
+    """Pictures of the client in 24 hours."""
+    answers_per_day: int | None = None
+    """Its turns of chat and descriptions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +56,7 @@ class Submission:
     body_hash: str
     kind: Kind
     owner: str
+    """Who asked, as the client says."""
     room: str
     private: bool
     request: ResolvedRequest | ResolvedChat | ResolvedDescription
@@ -58,6 +64,13 @@ class Submission:
     rows: Sequence[NewRow]
     input_ids: Sequence[str] = ()
     """The input pictures that it needs."""
+    share: str | None = None
+    """In whose turn its rows are drawn, as their ``owner``; ``None``: its owner's. A program takes turns as one person,
+    whatever owners it names."""
+
+    @property
+    def turn_of(self) -> str:
+        return self.owner if self.share is None else self.share
 
 
 def new_rows(request: ResolvedRequest) -> list[NewRow]:
@@ -99,7 +112,7 @@ async def insert(
 ) -> tuple[StoredJob, bool]:
     """Within a transaction; ``True`` where the job is new.
 
-    :raises KeyReused: :raises QueueFull: :raises InputGone:
+    :raises KeyReused: :raises QueueFull: :raises DailyLimit: :raises InputGone:
     """
     known = await fetch_one(connection, q.JOB_BY_KEY, (new.client, new.key))
     if known is not None:
@@ -107,6 +120,7 @@ async def insert(
             raise KeyReused
         return StoredJob.from_row(known), False
     await _check_limits(connection, new, limits)
+    await _check_day(connection, new, limits, now)
     for input_id in new.input_ids:
         # In this transaction: a sweep between two of them would remove the picture as unused.
         if await fetch_one(connection, q.TOUCH_INPUT, (now, new.private, new.client, input_id)) is None:
@@ -122,7 +136,7 @@ async def insert(
     await connection.executemany(
         q.INSERT_ROW,
         [
-            (job_id, row.idx, new.client, new.owner, row.kind or new.kind, row.model, row.work, row.seed, now)
+            (job_id, row.idx, new.client, new.turn_of, row.kind or new.kind, row.model, row.work, row.seed, now)
             for row in new.rows
         ],
     )
@@ -139,10 +153,21 @@ async def insert(
 async def _check_limits(connection: aiosqlite.Connection, new: Submission, limits: Limits) -> None:
     if len(new.rows) > (most := min(limits.open_rows_per_owner, limits.open_rows)):
         raise QueueFull(most, of_owner=True, never=True)
-    mine = await fetch_one(connection, q.OPEN_OF_OWNER, (new.client, new.owner))
+    mine = await fetch_one(connection, q.OPEN_OF_OWNER, (new.client, new.turn_of))
     if mine is not None and mine["count"] + len(new.rows) > limits.open_rows_per_owner:
         raise QueueFull(limits.open_rows_per_owner, of_owner=True)
     # Only this client's rows count: other clients' jobs are no reason to refuse.
     everything = await fetch_one(connection, q.OPEN_OF_CLIENT, (new.client,))
     if everything is not None and everything["count"] + len(new.rows) > limits.open_rows:
         raise QueueFull(limits.open_rows, of_owner=False)
+
+
+async def _check_day(connection: aiosqlite.Connection, new: Submission, limits: Limits, now: float) -> None:
+    things: daily.Things = "pictures" if new.kind == "image" else "answers"
+    limit = limits.per_day if things == "pictures" else limits.answers_per_day
+    if limit is None:
+        return
+    sql = q.PICTURES_OF_LATE if things == "pictures" else q.ANSWERS_OF_LATE
+    used = await connection.execute_fetchall(sql, (new.client, now - daily.DAY))
+    asks = sum(row.drawn is None for row in new.rows)
+    daily.check(things, limit, [(row["at"], row["many"]) for row in used], asks, now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
 from ..queue.model import Row, StoredJob, derived_state
@@ -63,7 +63,9 @@ class Live:
 class Views:
     """Builds ``schemas.Job``. Owns the cached line; ``Live`` belongs to the dispatcher, ``Speeds`` to both."""
 
-    def __init__(self, store: Store, live: Live, speeds: Speeds) -> None:
+    def __init__(self, store: Store, live: Live, speeds: Speeds, cards: Callable[[], int] = lambda: 1) -> None:
+        """``cards``: how many draw now."""
+        self._cards = cards
         self._store = store
         self._live = live
         self._speeds = speeds
@@ -72,20 +74,22 @@ class Views:
         self._renewal: asyncio.Task[Line] | None = None
 
     async def job(self, job: StoredJob) -> Job:
-        return (await self.jobs([job], owner=job.owner))[0]
+        return (await self.jobs([job]))[0]
 
-    async def jobs(self, jobs: Sequence[StoredJob], *, owner: str | None = None) -> list[Job]:
-        """``owner``: the owner of all jobs, if it is one: then only its places are computed."""
-        return [job async for job in self.each(jobs, owner=owner)]
+    async def jobs(self, jobs: Sequence[StoredJob]) -> list[Job]:
+        """Of one client."""
+        return [job async for job in self.each(jobs)]
 
-    async def each(self, jobs: Sequence[StoredJob], *, owner: str | None = None) -> AsyncIterator[Job]:
+    async def each(self, jobs: Sequence[StoredJob]) -> AsyncIterator[Job]:
         """As `jobs`, one after the other, without holding all of them."""
         line, positions = None, dict[str, tuple[int, int]]()
         for start in range(0, len(jobs), PORTION):
             portion = jobs[start : start + PORTION]
             rows = await self._store.rows(job.id for job in portion)
-            if line is None and any(row.state is State.QUEUED for job in portion for row in rows[job.id]):
-                positions = await self._store.positions(jobs[0].client, owner)
+            queued = [row for job in portion for row in rows[job.id] if row.state is State.QUEUED]
+            if line is None and queued:
+                # Of one job, only the places of whoever's turn it waits for are looked up.
+                positions = await self._store.positions(jobs[0].client, queued[0].owner if len(jobs) == 1 else None)
                 line = await self._current_line()
             for job in portion:
                 yield self._build(job, rows[job.id], positions.get(job.id), line)
@@ -150,13 +154,13 @@ class Views:
             resolved=job.request if isinstance(job.request, ResolvedRequest) else None,
         )
         if line is not None and position is not None:
-            person = (job.client, job.owner)
+            person = (job.client, rows[0].owner)
             if state is State.QUEUED:
                 view.place = line.place(person, job.kind, position[0])
             waiting = line.seconds(person, job.kind, position[1])
             running = self.remaining()
             if waiting is not None and running is not None:
-                view.eta_s = round(waiting + running, 1)
+                view.eta_s = round((waiting + running) / max(1, self._cards()), 1)
         elif state is State.RUNNING:
             remaining = [self._remaining_of(row) for row in rows if row.state is State.RUNNING]
             known = [seconds for seconds in remaining if seconds is not None]
