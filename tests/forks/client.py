@@ -55,8 +55,10 @@ class Client:
 
 
 class Servers:
-    """The servers of this process, each started when the first fork is asked of it. ``python``: their interpreter;
-    ``environment``: what they have beside this process's own."""
+    """The servers of this process. The first who asks for one waits until it is ready: some ten seconds.
+
+    ``python``: their interpreter; ``environment``: what they have beside this process's own.
+    """
 
     def __init__(self, python: str = PYTHON, environment: Mapping[str, str] | None = None) -> None:
         self._python = python
@@ -84,7 +86,7 @@ class Servers:
             )  # fmt: skip
         self._processes.append(process)
         if ours.recv(32) != server.READY:
-            raise RuntimeError("the server of forks did not start")
+            raise RuntimeError(f"no server of forks could be started: exit code {process.wait()}")
         return Client(ours, server.read_at_import(environment), paths)
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """The process that forks: ``python server.py FD KIND ROOM``.
 
-It imports what processes of its kind need, and answers each request on the socket ``FD`` with the id of a fork. A
-request is one packet: JSON, and the open files of the new process.
+It imports what processes of its kind need, says on the socket ``FD`` that it is ready, and answers each request there
+with the id of a fork. A request is one packet: JSON, and the open files of the new process.
 
 ==============  ====================================================================================================
 ``arguments``   the command line, beginning with the interpreter
@@ -36,9 +36,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-READY = b"ready"
 PACKET = 256 * 1024
 FILES = 64
+READY = b"ready"
 ADOPTED_S = 30.0
 PDEATHSIG = 1  # of prctl
 SERVER = "OTTER_TESTS_SERVER"

@@ -168,7 +168,9 @@ def make_task(entries: dict[str, ModelEntry], tmp_path: Path) -> Callable[..., D
 
 
 @pytest.fixture
-def make_process(tmp_path: Path) -> Callable[..., GpuProcess]:
+def make_process(tmp_path: Path, servers: forks.Servers) -> Callable[..., GpuProcess]:
+    servers("draws")  # in time: who waits for it in an event loop would stop that
+
     def make(**changes: Any) -> GpuProcess:
         settings: dict[str, Any] = {
             "device": "cpu",
@@ -184,8 +186,9 @@ def make_process(tmp_path: Path) -> Callable[..., GpuProcess]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def process(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[GpuProcess]:
+async def process(tmp_path_factory: pytest.TempPathFactory, servers: forks.Servers) -> AsyncIterator[GpuProcess]:
     """One process for all tests that leave it well."""
+    servers("draws")
     gpu = GpuProcess(
         device="cpu",
         lock_path=tmp_path_factory.mktemp("lock") / "card.lock",
