@@ -108,14 +108,16 @@ async def test_another_site_gets_nothing(browser: Browser, worker: Worker) -> No
     """A page of another port, which to a browser is the same site: it can neither ask, nor embed, nor frame."""
     async with visit(browser, worker) as one:
         await one.sign_in()
-        port = worker.url.rpartition(":")[2]
-        hostile = f"""<!doctype html><img id=i src="{worker.url}/page/now"><iframe id=f src="{worker.url}/"></iframe>
+        hostile = f"""<!doctype html>
+            <img id=i src="{worker.url}/page/static/sign.svg"><iframe src="{worker.url}/"></iframe>
             <form id=p method=post action="{worker.url}/page/pause"></form>"""
         await one.context.route(
             "http://127.0.0.1:9/**", lambda route: route.fulfill(body=hostile, content_type="text/html")
         )
         other = await one.context.new_page()
         await other.goto("http://127.0.0.1:9/")
+        assert other.frames[1].url.startswith("chrome-error:"), "not in a frame"
+        assert await other.evaluate("document.getElementById('i').naturalWidth") == 0, "nor as a picture"
         asked = """async ([url, options]) => {
             try { return (await fetch(url, {credentials: 'include', ...options})).status } catch { return 'refused' }
         }"""
@@ -133,7 +135,6 @@ async def test_another_site_gets_nothing(browser: Browser, worker: Worker) -> No
             await other.evaluate("document.getElementById('p').submit()")
         assert "Only the page itself" in await other.inner_text("body")
         assert not (await worker.api("GET", "/v1/info"))["pause"]["paused"]
-        assert port in worker.url
         one.elsewhere.clear()
 
 
@@ -149,7 +150,7 @@ async def test_what_waits_runs_and_is_cancelled(desk: Visit, worker: Worker) -> 
     first = await submit(worker, "now-waits-1", "otter, slowly", steps=60, preview=True)
     await submit(worker, "now-waits-2", "never seen", owner="@bob:here")
     hidden = await submit(worker, "now-waits-3", "a secret", private=True)
-    rows = page.locator("li.job")
+    rows = page.locator("ol.jobs > li")
     await expect(rows).to_have_count(3)
     await expect(rows.filter(has_text="never seen")).to_contain_text("in the queue")
     await expect(rows.filter(has_text="From an encrypted room")).to_have_count(1)

@@ -16,7 +16,7 @@ import yaml
 from . import places
 from .client import User
 from .events import Ev
-from .maubot import Maubot, build_plugin
+from .maubot import Maubot, packed_plugin
 from .places import merged
 from .power import Disk
 from .proxy import Proxy
@@ -52,7 +52,7 @@ class Lab:
     ) -> None:  # fmt: skip
         self.root, self.with_worker, self.proxies, self.plugin_source = root, worker, proxies, plugin_source
         self.model = model
-        self.synapse = Synapse(root / "synapse", limits=limits)
+        self.synapse = Synapse(root / "synapse", limits=limits, lean=True)
         self.maubot = Maubot(root / "maubot", log=root / "maubot.log")
         settings = merged(SMALL, {"images": TWO_MODELS} if model else {})
         settings = merged(settings, {"archive": {"min_free_gb": 0.004}} if disks else {})
@@ -95,14 +95,16 @@ class Lab:
             nets = self.worker.data / "controlnets"
             nets.mkdir()
             (nets / TEST_CONTROLNET).symlink_to(self.model.with_name(TEST_CONTROLNET))
-        self.packed, *_ = await asyncio.gather(
-            asyncio.to_thread(build_plugin, self.plugin_source, self.root / "packed"),
+        (name, packed), *_ = await asyncio.gather(
+            asyncio.to_thread(packed_plugin, self.plugin_source),
             self.synapse.start(),
             self.maubot.start(),
             self.worker.start() if self.with_worker else asyncio.sleep(0),
             self.matrix_proxy.start(),
             self.worker_proxy.start(),
         )
+        self.packed = self.root / name
+        self.packed.write_bytes(packed)
         self.times["servers"] = time.monotonic() - started
         self.bot_login = await self.synapse.register("otterbot")
         self.bot = self.bot_login.user_id

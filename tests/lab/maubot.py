@@ -7,7 +7,9 @@ import contextlib
 import io
 import os
 import subprocess
+import tempfile
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,14 @@ def build_plugin(source: Path, target: Path) -> Path:
     if not packed.exists():
         raise RuntimeError(f"mbc build: {done.stdout}{done.stderr}")
     return packed
+
+
+@cache
+def packed_plugin(source: Path) -> tuple[str, bytes]:
+    """The file's name and what :func:`build_plugin` writes, made once in this process: no test changes the sources."""
+    with tempfile.TemporaryDirectory(prefix="otterbot-packed-") as folder:
+        packed = build_plugin(source, Path(folder))
+        return packed.name, packed.read_bytes()
 
 
 class Maubot:

@@ -31,7 +31,7 @@ async def test_the_line_of_all_clients_with_places(tmp_path: Path) -> None:
             "!room:here",
             "otterbot",
         )
-        assert (mine["count"], mine["done"], mine["state"], mine["running"]) == (3, 0, "queued", None)
+        assert (mine["count"], mine["done"], mine["state"], mine["running"]) == (3, 0, "queued", [])
         assert [job["place"] for job in found["jobs"]] == sorted(job["place"] for job in found["jobs"])
         for job in (first, second):
             client = here.api if job is first else here.other
@@ -67,7 +67,7 @@ async def test_what_runs_has_its_step_and_its_preview(tmp_path: Path) -> None:
             await here.api.until(job["id"], lambda job: bool((job["pictures"][0]["progress"] or {}).get("preview")))
             _, found = await one.call("GET", "/page/now")
             assert found["jobs"][0]["id"] == job["id"], "what runs comes first"
-            run = found["jobs"][0]["running"]
+            [run] = found["jobs"][0]["running"]
             assert run["steps"] == 100
             assert run["step"] >= 1
             status, headers, _ = await one.whole("GET", f"/page/jobs/{job['id']}/preview/0")
@@ -137,6 +137,21 @@ def test_what_is_older_than_some_hours_is_not_shown() -> None:
     for number in range(history.MOST_SWAPS * 2):
         kept.look(str(number), start)
     assert len(kept.swaps) == history.MOST_SWAPS
+
+
+async def test_with_two_cards_both_are_shown(tmp_path: Path) -> None:
+    async with page_here(settings(tmp_path, gpu={"device": "auto", "devices": ["cpu", "cpu"]}), paused=False) as (
+        here,
+        one,
+    ):
+        job = await here.api.submit(image(prompt="slow", steps=100, count=3))
+        await here.api.until(job["id"], lambda job: sum(one["state"] == "running" for one in job["pictures"]) == 2)
+        _, found = await one.call("GET", "/page/now")
+        assert [run["index"] for run in found["jobs"][0]["running"]] == [0, 1]
+        assert len(found["cards"]) == 2
+        _, shown = await one.call("GET", "/page/memory")
+        assert [card["name"] for card in shown["cards"]] == ["cpu", "cpu-2"]
+        await one.call("DELETE", f"/page/jobs/{job['id']}")
 
 
 async def test_every_card_is_followed(tmp_path: Path) -> None:

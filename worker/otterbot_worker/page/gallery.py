@@ -16,7 +16,7 @@ from .replies import answer
 LIMIT = 100
 MOST_TEXT = 1_000
 """Characters of one value of the query."""
-_CURSOR = re.compile(r"(\d{1,12}(?:\.\d{1,9})?),([0-9a-f]{1,64})", re.ASCII)
+_CURSOR = re.compile(r"(-?\d{1,12}(?:\.\d{1,20})?),([0-9a-f]{1,64})", re.ASCII)
 _KEYS = frozenset({"after", "words", "since", "until", *BY})
 
 

@@ -2,7 +2,7 @@
 
 ========================  ========================================================
 every path of the page    ``Host`` is a name of ours
-`OPEN`                    nothing else: they say nothing of what is here
+`ROOT` and `STATIC`       nothing else: they say nothing of what is here
 what needs a session      the cookie of one, and no other site or port that asks
 what changes something    an ``Origin`` of ours, and the header `OWN_HEADER`
 ========================  ========================================================

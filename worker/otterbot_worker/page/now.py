@@ -87,12 +87,13 @@ def _entry(job: StoredJob, view: Job) -> dict[str, Any]:
     }
 
 
-def _running(job: StoredJob, view: Job) -> dict[str, Any] | None:
-    """The row of it that runs."""
+def _running(job: StoredJob, view: Job) -> list[dict[str, Any]]:
+    """Its rows that run: with several cards there may be more than one."""
     rows: list[Picture | Turn | Description | None] = [*view.pictures, view.turn, view.description]
-    row = next((row for row in rows if row is not None and row.state is State.RUNNING), None)
-    if row is None:
-        return None
+    return [_run(job, row) for row in rows if row is not None and row.state is State.RUNNING]
+
+
+def _run(job: StoredJob, row: Picture | Turn | Description) -> dict[str, Any]:
     progress = row.progress or Progress(phase="starting")
     return {
         "index": row.index if isinstance(row, Picture) else 0,

@@ -111,11 +111,11 @@ export function show(place) {
 }
 
 function jobRow(first, look) {
-  const preview = el("img", { class: "preview", alt: "What it looks like by now", hidden: true });
   const words = el("p", { class: "words" });
   const whose = el("p", { class: "quiet" });
   const where = el("p");
-  const bar = el("progress", { "aria-label": "Steps", hidden: true });
+  const runs = el("div");
+  const running = new Map();
   const what = first.kind === "image" ? counted(first.count, "picture") : first.kind === "chat" ? "an answer" : "a description";
   const cancel = el("button", { type: "button", onclick: async () => {
     if (!await sure(`Cancel this job of ${first.owner} (${what})?`, "Cancel it")) return;
@@ -127,22 +127,39 @@ function jobRow(first, look) {
     }
     look();
   } }, "Cancel", el("span", { class: "unseen" }, ` the job of ${first.owner}`));
-  const element = el("li", { class: "card job" }, words, preview, whose, where, bar, el("p", { class: "end" }, cancel));
 
   function update(job) {
     words.textContent = job.prompt ?? (job.private ? "From an encrypted room" : job.kind === "chat" ? "A chat" : "A description");
     whose.textContent = [job.owner, job.room, job.model, job.client].filter(Boolean).join(" · ");
-    const run = job.running;
-    where.textContent = (run ? progress(job, run) : waiting(job)) + due(job);
-    bar.hidden = !(run && run.steps);
-    if (!bar.hidden) { bar.max = run.steps; bar.value = run.step; }
-    preview.hidden = !(run && run.preview);
-    if (!preview.hidden) {
-      const source = `/page/jobs/${job.id}/preview/${run.index}?n=${run.preview}`;
-      if (preview.getAttribute("src") !== source) preview.setAttribute("src", source);
+    where.textContent = (job.running.length ? "at work" : waiting(job)) + due(job);
+    const here = new Set(job.running.map((run) => run.index));
+    for (const [index, run] of running) if (!here.has(index)) { run.element.remove(); running.delete(index); }
+    for (const run of job.running) {
+      if (!running.has(run.index)) {
+        running.set(run.index, runRow());
+        runs.append(running.get(run.index).element);
+      }
+      running.get(run.index).update(job, run);
     }
   }
-  return { element, update };
+  return { element: el("li", { class: "card" }, words, whose, where, runs, el("p", {}, cancel)), update };
+}
+
+/** A picture that is drawn, or an answer that is written; with several cards a job may have more than one. */
+function runRow() {
+  const preview = el("img", { class: "preview", alt: "What it looks like by now", hidden: true });
+  const what = el("p");
+  const bar = el("progress", { "aria-label": "Steps", hidden: true });
+
+  function update(job, run) {
+    what.textContent = progress(job, run);
+    bar.hidden = !run.steps;
+    if (run.steps) { bar.max = run.steps; bar.value = run.step; }
+    preview.hidden = !run.preview;
+    const source = `/page/jobs/${job.id}/preview/${run.index}?n=${run.preview}`;
+    if (run.preview && preview.getAttribute("src") !== source) preview.setAttribute("src", source);
+  }
+  return { element: el("div", { class: "run" }, el("div", {}, what, bar), preview), update };
 }
 
 function progress(job, run) {
