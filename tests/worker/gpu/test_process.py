@@ -245,6 +245,7 @@ async def test_stop_in_the_middle_of_a_picture(make_process: MakeProcess, make_t
     await gpu.stop()  # twice is fine
 
 
+@pytest.mark.usefixtures("new_processes")
 async def test_stop_at_the_very_start(make_process: MakeProcess) -> None:
     for moment in (0.0, 0.05, 0.5):
         gpu = make_process()
@@ -258,6 +259,7 @@ async def test_stop_at_the_very_start(make_process: MakeProcess) -> None:
         assert (gpu.pid, gpu.info.state) == (None, "stopped")
 
 
+@pytest.mark.usefixtures("new_processes")
 async def test_a_cancel_while_it_starts(make_process: MakeProcess, make_task: MakeTask) -> None:
     gpu = make_process()
     task = make_task()
