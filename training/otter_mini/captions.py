@@ -19,6 +19,7 @@ Part = tuple[str, str]
 """The category of ``scenes.CATEGORIES`` (or ``quality``, ``filler``, ``unknown``) and its words."""
 WORN = ("hat", "face", "neck", "outfit")
 FOREIGN = ("привет", "さくら", "海", "bonjour", "čaj", "🌸", "💚", "café", "über", "42", "schön", "música")
+"""Words of other languages and alphabets; none that names what can be drawn."""
 WITHOUT_ANIMAL = 0.1
 """Share of the captions that name things, styles or qualities alone, as negative prompts do."""
 
@@ -92,9 +93,7 @@ def joined(said: list[Part], rng: random.Random) -> str:
 def unknown_word(rng: random.Random) -> str:
     """A word that means nothing here: made up, seldom of another alphabet or a picture."""
     if rng.random() < 0.15:
-        return rng.choice(
-            ("выдра", "カワウソ", "海獭", "loutre", "čaj", "🦦", "💚", "ночь", "café", "über", "水", "42")
-        )
+        return rng.choice(FOREIGN)
     if rng.random() < 0.4:
         return rng.choice(UNKNOWN)
     return "".join(rng.choice(SYLLABLES) for _ in range(rng.randint(2, 4)))

@@ -158,8 +158,8 @@ def _knows() -> str:
         ("outfits", OUTFITS),
         ("places", PLACES),
         ("styles", STYLES),
-        ("faces", FACES),
-        ("necks", NECKS),
+        ("on the nose", FACES),
+        ("at the neck", NECKS),
         ("held in a hand", ITEMS),
     ]
     table = "\n".join(f"| {name} | {', '.join(values)} |" for name, values in rows)

@@ -133,7 +133,7 @@ IMAGES_OF_JOB = "SELECT * FROM images WHERE job_id = ? AND gone_at IS NULL ORDER
 IMAGE_DELIVERED = "UPDATE images SET delivered_at = COALESCE(delivered_at, ?) WHERE image_id = ?"
 IMAGE_KEPT = "UPDATE images SET kept = ? WHERE image_id = ?"
 IMAGES_GONE = """
-    UPDATE images SET gone_at = COALESCE(gone_at, ?), prompt = NULL, words = NULL
+    UPDATE images SET gone_at = COALESCE(gone_at, ?), prompt = NULL, words = NULL, owner = NULL, room = NULL
     WHERE relpath IN (SELECT value FROM json_each(?))"""
 UNUSE_IMAGE = "UPDATE image_users SET over = 1 WHERE image_id = ? AND key = ? RETURNING key"
 RELEASE_IMAGE = "UPDATE images SET released = 1 WHERE image_id = ?"
