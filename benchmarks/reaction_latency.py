@@ -11,18 +11,14 @@ request. One at a time, warm; plain and encrypted room in turn.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
-import shutil
-import statistics
-import tempfile
 import time
-from pathlib import Path
+
+from room_rounds import Once, measure
 
 from lab import Ev, Lab
 from lab.lab import key_of
-from lab.places import memory_folder
 from lab.proxy import Seen
 
 LINE = "!draw otter, cowboy hat --steps 2 --size 96x96"
@@ -60,39 +56,23 @@ async def once(lab: Lab, room: str, picture: Ev, submissions: Submissions) -> tu
     return again, submitted - started, submitted - seen.seen
 
 
-async def measure(folder: Path, reactions: int) -> None:
-    async with Lab(folder / "lab") as lab:
-        submissions = Submissions(lab)
-        rooms = {"plain": await lab.room(), "encrypted": await lab.room(encrypted=True)}
-        newest = {kind: (await lab.draw(room, LINE))[0] for kind, room in rooms.items()}
-        whole: dict[str, list[float]] = {kind: [] for kind in rooms}
-        ours: dict[str, list[float]] = {kind: [] for kind in rooms}
-        for number in range(reactions + 2):
-            for kind, room in rooms.items():
-                newest[kind], total, own = await once(lab, room, newest[kind], submissions)
-                if number >= 2:
-                    whole[kind].append(total)
-                    ours[kind].append(own)
-    for kind in rooms:
-        spread = statistics.quantiles(ours[kind], n=10)
-        print(
-            f"{kind:9} reaction → request {statistics.median(whole[kind]):.3f} s, after it was seen "
-            f"{statistics.median(ours[kind]):.3f} s (10 % {spread[0]:.3f}, 90 % {spread[8]:.3f}), n = {len(ours[kind])}"
-        )
-    together = statistics.median([*ours["plain"], *ours["encrypted"]])
-    print(f"median of both {together:.3f} s; goal 0.3 s: {'reached' if together <= 0.3 else 'missed'}")
+async def prepare(lab: Lab, rooms: dict[str, str]) -> Once:
+    submissions = Submissions(lab)
+    newest = {kind: (await lab.draw(room, LINE))[0] for kind, room in rooms.items()}
 
+    async def react(kind: str, room: str) -> tuple[float, float]:
+        newest[kind], total, own = await once(lab, room, newest[kind], submissions)
+        return total, own
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Reaction to request, beside the homeserver's own time.")
-    parser.add_argument("--reactions", type=int, default=20, help="for each kind of room (at least 2)")
-    options = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="otterbot-reactions-", dir=memory_folder()))
-    try:
-        asyncio.run(measure(folder, max(2, options.reactions)))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    return react
 
 
 if __name__ == "__main__":
-    main()
+    measure(
+        prepare,
+        description="Reaction to request, beside the homeserver's own time.",
+        rounds="--reactions",
+        way="reaction → request",
+        ours="after it was seen",
+        goal=0.3,
+    )

@@ -13,11 +13,12 @@ import argparse
 import itertools
 import random
 import statistics
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from otterbot_worker.queue.heads import Head, Service
-from otterbot_worker.queue.schedule import Bounds, OnCard, choose
+from otterbot_worker.queue.schedule import Bounds, OnCard, Other, choose
 
 BOUNDS = Bounds(picture=120.0, talk=40.0)
 """As ``queue`` has them in the settings."""
@@ -115,12 +116,16 @@ household's."""
 
 @dataclass(kw_only=True)
 class Lane:
+    """A card; language models share the first one only."""
+
+    first: bool = True
     free_at: float = 0.0
     image: str | None = None
     llm: bool = False
 
 
-Policy = Callable[[list[Asked], Lane, float], Asked]
+Policy = Callable[[list[Asked], Lane, list[Lane], float], Asked | None]
+"""Of what waits, for a lane beside the others, at a moment; ``None``: all is left to the others."""
 
 
 @dataclass(kw_only=True)
@@ -142,16 +147,21 @@ def run(asked: Sequence[Asked], policy: Policy, *, lanes: int, together: bool) -
     """``together``: the language model fits beside the image models."""
     rows = [replace(row, seq=number) for number, row in enumerate(sorted(asked, key=lambda row: row.at))]
     done, coming, waiting = Run(rows=rows), list(rows), list[Asked]()
-    places = [Lane() for _ in range(lanes)]
+    places = [Lane(first=number == 0) for number in range(lanes)]
     while coming or waiting:
         lane = min(places, key=lambda one: one.free_at)
         now = lane.free_at if waiting else max(lane.free_at, coming[0].at)
         lane.free_at = now
         while coming and coming[0].at <= now:
             waiting.append(coming.pop(0))
-        if not waiting:
+        possible = [row for row in waiting if lane.first or not row.chat]
+        others = [one for one in places if one is not lane]
+        row = policy(possible, lane, others, now) if possible else None
+        if row is None:
+            # Nothing changes until somebody else is done, or asks.
+            moments = [one.free_at for one in others if one.free_at > now] + [row.at for row in coming[:1]]
+            lane.free_at = min(moments, default=now) + 1e-6
             continue
-        row = policy(waiting, lane, now)
         waiting.remove(row)
         load = _take(lane, row, together=together)
         row.done = lane.free_at = now + load + (TURN if row.chat else PICTURE)
@@ -175,11 +185,11 @@ def _take(lane: Lane, row: Asked, *, together: bool) -> float:
 # ---------------------------------------------------------------- policies
 
 
-def first_come(waiting: list[Asked], lane: Lane, now: float) -> Asked:
+def first_come(waiting: list[Asked], lane: Lane, others: list[Lane], now: float) -> Asked:
     return waiting[0]
 
 
-def shortest(waiting: list[Asked], lane: Lane, now: float) -> Asked:
+def shortest(waiting: list[Asked], lane: Lane, others: list[Lane], now: float) -> Asked:
     """Whatever is done first, its load included."""
     return min(waiting, key=lambda row: (not (lane.llm if row.chat else lane.image == row.model), row.seq))
 
@@ -190,22 +200,25 @@ class Ours:
     most: dict[bool, float] = field(default_factory=lambda: {True: 0.0, False: 0.0})
     """The longest by which a chat (true) or a picture was overtaken, in seconds of work."""
 
-    def __call__(self, waiting: list[Asked], lane: Lane, now: float) -> Asked:
+    def __call__(self, waiting: list[Asked], lane: Lane, others: list[Lane], now: float) -> Asked | None:
         first: dict[tuple[str, str], Asked] = {}
+        alike = Counter((row.owner, row.model) for row in waiting)
         for row in waiting:
             first.setdefault((row.owner, row.model), row)
         heads = [
             Head(
                 seq=row.seq, client="c", owner=row.owner, kind="chat" if row.chat else "image", model=row.model,
-                work=1.0, created_at=row.at, overtaken_seconds=row.overtaken,
+                work=1.0, created_at=row.at, count=alike[row.owner, row.model],
+                overtaken_seconds=row.overtaken,
             )
             for row in first.values()
         ]  # fmt: skip
         choice = choose(
             heads, on_card=OnCard(image=lane.image, chat=lane.llm), served=self.served, now=now, bounds=BOUNDS,
-            costs=Costs(),
+            costs=Costs(), others=[_seen(one, now) for one in others],
         )  # fmt: skip
-        assert choice is not None
+        if choice is None:
+            return None
         by_seq = {row.seq: row for row in waiting}
         for seq in choice.overtaken:
             passed = by_seq[seq]
@@ -215,6 +228,12 @@ class Ours:
         had = self.served.get(("c", row.owner), Service(at=now)).recent(now)
         self.served["c", row.owner] = Service(at=now, seconds=had + choice.seconds)
         return row
+
+
+def _seen(lane: Lane, now: float) -> Other:
+    there = OnCard(image=lane.image, chat=lane.llm)
+    skip = frozenset() if lane.first else frozenset({"chat"})
+    return Other(free_in=max(0.0, lane.free_at - now), on_card=there, costs=Costs(), skip=skip)
 
 
 # ---------------------------------------------------------------- tables
@@ -269,7 +288,7 @@ def small_cases(count: int, seeds: int) -> str:
 
 def _order(order: Sequence[int]) -> Policy:
     rank = {seq: place for place, seq in enumerate(order)}
-    return lambda waiting, lane, now: min(waiting, key=lambda row: rank[row.seq])
+    return lambda waiting, lane, others, now: min(waiting, key=lambda row: rank[row.seq])
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import _browser
 import _olm
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -34,10 +35,14 @@ LAYERS: dict[str, list[str]] = {
     "worker": ["torch.txt", "worker.txt", "chat.txt"],
     "test": ["test.txt"],
 }
-DEV_LAYERS: dict[str, list[str]] = {"maubot": ["maubot-dev.txt"], "worker": ["worker-dev.txt"]}
+DEV_LAYERS: dict[str, list[str]] = {
+    "maubot": ["maubot-dev.txt"],
+    "worker": ["worker-dev.txt"],
+    "test": ["test-dev.txt"],
+}
 ALONE = {"chat.txt"}
 """Files whose packages are installed without what they declare."""
-OPTIONAL = {"chat"}
+OPTIONAL = {"chat", _browser.CHROMIUM, _browser.AXE}
 """Steps without which all else works: where one fails, that is said, and it is tried again at the next start."""
 OLM = "python-olm"
 """The label of the step that :mod:`_olm` makes, before the requirement file that pins it."""
@@ -102,6 +107,12 @@ def steps_of(name: str, *, dev: bool) -> list[Step]:
         )
         for file in files
     ]
+    if name == "test" and dev:
+        pin = REQUIREMENTS / f"{_browser.AXE}.txt"
+        steps.append(Step(label=_browser.AXE, arguments=[str(pin)], mark=f"{_browser.AXE} {_digest(pin)}"))
+        if _browser.chromium() is None:
+            # Not for the stamp: the environments may be another machine's, and the system's browser is not.
+            steps.append(Step(label=_browser.CHROMIUM, arguments=[], mark=""))
     project = EDITABLE.get(name)
     if project is not None:
         steps.append(
@@ -176,6 +187,8 @@ class Environment(threading.Thread):
                     raise
                 self.notes.append(f"without {step.label}: {self.log} says why")
                 continue
+            if not step.mark:
+                continue
             marks = {mark for mark in marks if mark.split()[0] != step.mark.split()[0] or mark == self.version}
             marks.add(step.mark)
             # After every layer, so that an interrupted setup goes on where it stood.
@@ -190,6 +203,17 @@ class Environment(threading.Thread):
             except _olm.NotBuilt as error:
                 raise SetupFailed(f"{self.activity} failed. {error}\n(everything: {self.log})") from None
             self.notes += [f"{OLM} was {how}"] if how != _olm.FROM_A_WHEEL else []
+            return
+        if step.label in (_browser.AXE, _browser.CHROMIUM):
+            try:
+                if step.label == _browser.AXE:
+                    _browser.install_axe(Path(step.arguments[0]), self.folder, self._run)
+                else:
+                    _browser.install_chromium(self._run)
+            except (_browser.NotThere, _olm.NotBuilt, OSError) as error:
+                with self.log.open("a") as log:
+                    log.write(f"{error}\n")
+                raise SetupFailed(f"{self.activity} failed. {error}") from None
             return
         pip = [str(python), "-m", "pip", "install", "--no-input", "--progress-bar", "off"]
         self._call([*pip, "--disable-pip-version-check", *step.arguments])

@@ -14,7 +14,7 @@ from lab.events import Ev
 from .house import House
 from .screen import Screen
 
-DRAWING = {"draw": 1, "again": 1, "vary": 4, "upscale": 1}
+DRAWING = {"draw": 1, "again": 1, "vary": 4, "upscale": 1, "sweep": 1}
 """How many pictures come where nobody says."""
 STREAMING = {"chat"}
 ANSWER_S = 60
@@ -32,6 +32,8 @@ class Line:
     text: str
     event_id: str = ""
     pictures: list[tuple[Ev, Path]] = field(default_factory=list)
+    drawn: int = 0
+    """How many pictures have come; a sheet has several."""
     answers: list[Ev] = field(default_factory=list)
     ended: str = ""
     """The bot's last word as a reaction: ✅ or ❌."""
@@ -72,7 +74,7 @@ class Line:
         if self.refusal_is_right:
             return bool(self.answers)
         if self.wanted_pictures:
-            return len(self.pictures) >= self.wanted_pictures
+            return self.drawn >= self.wanted_pictures
         return self.ended != "❌" and bool(self.answers or not self.command)
 
 
@@ -163,14 +165,27 @@ class Talk:
                 line.seen = event.event_id
                 self._note(f"{event.reaction} the bot has seen it")
         elif event.msgtype == "m.image":
-            path = await self.save(event)
-            line.pictures.append((event, path))
-            self._note(f"picture {len(line.pictures)} of {line.wanted_pictures} came and was decrypted")
+            await self._take_picture(line, event)
         elif body:
             if not event.edits:
                 line.answers.append(event)
             line.said = body
             self._note(body.splitlines()[0])
+
+    async def _take_picture(self, line: Line, event: Ev) -> None:
+        part = str(event.own.get("part", ""))
+        if event.edits or event.own.get("preview"):
+            self._note("it is shown while it is drawn")
+            return
+        line.pictures.append((event, await self.save(event)))
+        if part.startswith("film"):
+            self._note("the film of it came and was decrypted")
+        elif "sheet" in event.own:
+            line.drawn = line.wanted_pictures
+            self._note("all of them came on one sheet, which was decrypted")
+        else:
+            line.drawn += 1
+            self._note(f"picture {line.drawn} of {line.wanted_pictures} came and was decrypted")
 
     def _note(self, text: str) -> None:
         self._activity = text

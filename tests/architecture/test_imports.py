@@ -18,7 +18,7 @@ PLUGIN = REPOSITORY / "plugin" / "otterbot"
 TRAINING = REPOSITORY / "training" / "otter_mini"
 
 WORKER_ORDER = (
-    "cli", "setup", "doctor", "model_commands", "token_commands", "lane_list", "own_worker", "api", "runner",
+    "cli", "setup", "doctor", "model_commands", "token_commands", "lane_list", "own_worker", "page", "api", "runner",
     "images", "gpu", "requests", "memory", "queue", "tokens", "archive", "chat", "inputs", "styles", "models",
     "families", "prompts", "sampling", "schemas", "config_file", "config", "durable", "expected", "addresses",
     "errors", "logs", "parent_death", "privacy", "space", "terminal", "yamlfile",

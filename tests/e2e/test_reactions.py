@@ -76,10 +76,12 @@ async def test_kept_and_copied_and_offered(lab: Lab, room: str, encrypted: bool)
             (second,) = await lab.draw(room, f"!draw badger {QUICK} --size 96x96")
             await lab.user.react(room, second.event_id, KEEP)
             said = await lab.user.wait_for(lab.reply_to(second.event_id, msgtype="m.notice"), mark)
-            assert said.body.startswith("⭐ member: It is kept, and not copied")
+            assert said.body.startswith("⭐ member: It is not copied into the gallery")
         await lab.user.never(lab.from_bot(plain, msgtype="m.image"), mark, within=0.5)
         assert len([e for e in lab.user.events[mark:] if lab.from_bot(gallery, msgtype="m.image")(e)]) == 1
-        assert not [e for e in lab.user.events[mark:] if e.sender == lab.bot and e.replies_to == first.event_id]
+        about = [e.body for e in lab.user.events[mark:] if e.sender == lab.bot and e.replies_to == first.event_id]
+        assert len(about) == encrypted, "of an encrypted room the worker keeps nothing, which is said once"
+        assert all("of such rooms the worker keeps no copies" in said for said in about)
     finally:
         await lab.configure(gallery_room=None)
 

@@ -159,6 +159,23 @@ async def test_upgraded_with_an_open_request(lab: Lab, encrypted: bool, paused: 
     assert mine == [], "a room that goes on is not greeted again"
 
 
+async def test_who_comes_into_the_new_room_after_the_bot_reads_what_was_said(lab: Lab, paused: None) -> None:
+    """Who is invited gets the room's key with those who are in it."""
+    room = await lab.room(encrypted=True, version="11")
+    mark = lab.user.mark()
+    key = key_of(lab.bot, room, await ask(lab, room))
+    path = f"/_matrix/client/v3/rooms/{quote(room)}/upgrade"
+    new = (await lab.admin.api("POST", path, {"new_version": "12"}))["replacement_room"]
+    for user in (lab.user.id, lab.bot):
+        await lab.admin.api("POST", f"/_matrix/client/v3/rooms/{quote(new)}/invite", {"user_id": user})
+    await lab.worker.api("POST", "/v1/resume")
+    await lab.admin.wait_for(lambda e: e.own.get("key") == key and e.msgtype == "m.image", timeout=60)
+    await lab.user.join(new)
+    event = await lab.user.wait_for(lambda e: e.own.get("key") == key and e.msgtype == "m.image", mark, 30)
+    assert event.encrypted
+    assert (await lab.draw(new, f"!draw otter {QUICK}"))[0].encrypted
+
+
 async def test_settings_and_the_last_picture_go_with_an_upgrade(lab: Lab) -> None:
     room = await lab.room(version="11")
     await lab.draw(room, f"!draw otter {QUICK} --seed 4711")

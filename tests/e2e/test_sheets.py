@@ -7,6 +7,7 @@ import io
 from PIL import Image
 
 from lab import Ev, Lab
+from lab.proc import until
 
 from .conftest import QUICK
 
@@ -44,6 +45,41 @@ async def test_four_come_as_one_and_each_in_full_when_it_is_chosen(lab: Lab, roo
     assert again.record["used"] == second.record["used"]
     pixels = [Image.open(io.BytesIO(await lab.user.image_bytes(one))).tobytes() for one in (second, again)]
     assert pixels[0] == pixels[1], "drawn again it is the same"
+
+
+async def test_hands_on_a_sheet(lab: Lab, room: str, encrypted: bool) -> None:
+    """Its numbers are offered; 🎲 needs one of them; what two people have leaves with the second; ⭐ keeps all."""
+    await lab.configure(reactions={"offer": "🔁 🎲 ⬆️"})
+    try:
+        mark = lab.user.mark()
+        event = await sheet(lab, room)
+        for emoji in ("1️⃣", "4️⃣", "🔁"):
+            await lab.user.wait_for(lab.reaction(event.event_id, emoji), mark)
+        await lab.user.react(room, event.event_id, "🎲")
+        said = await lab.user.wait_for(lab.reply_to(event.event_id, msgtype="m.notice"), mark)
+        assert said.body.startswith("🎲 member: That is a sheet of several pictures. React with a number")
+        await lab.admin.react(room, event.event_id, "⬆️")
+        await lab.admin.react(room, event.event_id, "2️⃣")
+        chosen = await lab.user.wait_for(lab.reply_to(event.event_id, msgtype="m.image"), mark, 60)
+        told = [e for e in lab.user.events[mark:] if lab.reply_to(event.event_id, msgtype="m.notice")(e)]
+        assert len(told) == 1, "once"
+        if encrypted:
+            return  # the worker keeps nothing of it
+        image = chosen.own["image"]
+        await lab.admin.react(room, chosen.event_id, "❌")
+        await lab.user.wait_for(
+            lambda e: (
+                e.type == "m.room.redaction" and chosen.event_id in (e.wire.get("redacts"), e.content.get("redacts"))
+            ),
+            mark,
+        )
+        (again,) = await lab.draw(room, "2", reply=event.event_id)
+        assert again.own["image"] == image, "it stays with the sheet"
+        await lab.user.react(room, event.event_id, "⭐")
+        kept = lab.worker.data / "archive"
+        await until(lambda: any("kept: true" in path.read_text() for path in kept.rglob("*.sheet.yml")), "it is kept")
+    finally:
+        await lab.configure()
 
 
 async def test_one_of_them_larger(lab: Lab) -> None:

@@ -115,12 +115,14 @@ def _serve(asked: argparse.Namespace) -> int:
     from .api.auth import BadToken
     from .api.parts import AlreadyRunning
     from .api.server import serve
+    from .page import mount as page
     from .queue import disk
     from .queue.migrations import DamagedDatabase, NewerDatabase
 
+    mounts = [found for found in (page.mount(settings),) if found is not None]
     while True:
         try:
-            ended = asyncio.run(serve(settings))
+            ended = asyncio.run(serve(settings, mounts))
             terminal.forget_unwritten()
             return ended
         except (AlreadyRunning, BadToken, DamagedDatabase, NewerDatabase) as error:

@@ -26,6 +26,11 @@ def _off(value: object) -> object:
     return "off" if value is False else value
 
 
+def _on_or_off(value: object) -> object:
+    """YAML reads a bare ``on`` as true."""
+    return "on" if value is True else _off(value)
+
+
 def _default_data_dir() -> Path:
     home = os.environ.get("XDG_DATA_HOME")
     return (Path(home) if home else Path("~/.local/share")) / "otterbot"
@@ -33,6 +38,7 @@ def _default_data_dir() -> Path:
 
 FilePath = Annotated[Path, AfterValidator(_expand)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$")]
 CLIENT_NAME = r"^[a-z0-9][a-z0-9_-]{0,31}$"
 ClientName = Annotated[str, Field(pattern=CLIENT_NAME)]
 
@@ -53,6 +59,8 @@ class ApiConfig(_Section):
     max_streams: Annotated[int, Field(ge=1, le=1000)] = 16
     max_connections: Annotated[int, Field(ge=16, le=10_000)] = 512
     max_connections_per_address: Annotated[int, Field(ge=8, le=10_000)] = 128
+    page: Annotated[Literal["auto", "on", "off"], BeforeValidator(_on_or_off)] = "auto"
+    page_hosts: list[HostName] = []
 
     @model_validator(mode="after")
     def _both_tls_files(self) -> ApiConfig:
@@ -98,12 +106,16 @@ class GpuConfig(_Section):
     idle_unload_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 900.0
     lock_file: FilePath | None = None
 
+    @property
+    def named(self) -> list[str]:
+        """The devices as they are named here, the first one first; `auto` stands for what the machine has."""
+        return self.devices if isinstance(self.devices, list) else [self.device]
+
     @model_validator(mode="after")
     def _one_of_both(self) -> GpuConfig:
         if self.devices is not None and self.device != "auto":
             raise ValueError("device and devices say the same: set one of them")
-        cards = self.devices if isinstance(self.devices, list) else []
-        if any(cards.count(card) > 1 for card in cards if card != "cpu"):
+        if any(self.named.count(card) > 1 for card in self.named if card != "cpu"):
             raise ValueError("devices names a card twice")
         return self
 

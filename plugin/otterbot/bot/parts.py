@@ -9,17 +9,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from logging import Logger
-
-from mautrix.client import Client
-from mautrix.util.async_db import Database
 
 from ..chat.history import History
-from ..chat.turn_delivery import Chats
-from ..chat.typing_notice import Typing
 from ..commands import reactions
-from ..commands.drawn_by_chat import DrawnByChat
-from ..commands.info import line_in
 from ..commands.limits import Limits
 from ..commands.outcome import Outcome
 from ..commands.permissions import Permissions
@@ -27,7 +19,6 @@ from ..commands.predecessors import Predecessors
 from ..commands.registry import VOCABULARY
 from ..commands.room_settings import RoomSettings
 from ..commands.services import Services
-from ..config import Config, Values
 from ..inbox.events import Events
 from ..inbox.membership import Membership
 from ..inbox.room_upgrades import RoomUpgrades
@@ -35,64 +26,17 @@ from ..inbox.unread import Unread
 from ..language.message import Message
 from ..matrix.addressing import Calls
 from ..matrix.cross_signing import CrossSigning
-from ..matrix.encryption import Encryption
-from ..matrix.http import MatrixHttp
-from ..matrix.room_state import RoomStates
 from ..outbox.queue import Outbox
 from ..outbox.send_loop import SendLoop
 from ..outbox.sender import Sender
 from ..outbox.sent_before import SentBefore
-from ..requests.active import Kind
-from ..requests.active_requests import ActiveRequests
 from ..requests.delivery import Delivery
-from ..requests.descriptions import Descriptions
-from ..requests.gallery import Gallery
-from ..requests.images import Pictures
-from ..requests.input_images import Starts
 from ..requests.part_events import PartNews
-from ..store.part_names import CHAT, COPIES, DESCRIBED, FILM, PICTURE, PREVIEW, SHEET
 from ..store.recovery_keys import RecoveryKeys
-from ..store.store import Store
-from ..worker.client import Address, WorkerClient
+from . import makers
+from .surroundings import Links, Surroundings, connect
 
-
-@dataclass(frozen=True, kw_only=True)
-class Surroundings:
-    """What the plugin gets from Maubot, and callbacks into it."""
-
-    client: Client
-    database: Database
-    config: Config
-    log: Logger
-    address: Callable[[], Address]
-    """The worker's address."""
-    accept: Callable[[str], Awaitable[object]]
-    """Accept an invitation to a room."""
-    join: Callable[[str, str | None], Awaitable[object]]
-    """Try once to join a room, through a homeserver that knows it (``None``: our own)."""
-    restart_sync: Callable[[], object]
-
-    @property
-    def bot(self) -> str:
-        return str(self.client.mxid)
-
-    def values(self) -> Values:
-        """The current settings."""
-        return self.config.current
-
-    def prefix(self) -> str:
-        return self.config.current.prefix
-
-
-@dataclass(frozen=True, kw_only=True)
-class Links:
-    """Connections: database, homeserver, worker."""
-
-    store: Store
-    http: MatrixHttp
-    encryption: Encryption
-    states: RoomStates
-    worker: WorkerClient
+__all__ = ["Inbox", "Links", "Parts", "Surroundings", "build", "build_inbox", "build_signing"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +81,7 @@ class Inbox:
 
 async def build(around: Surroundings) -> Parts:
     """Build all parts. Starts nothing, but sets up the database."""
-    links = await _links(around)
+    links = await connect(around)
     log, store, values = around.log, links.store, around.values
     permissions = Permissions(around.client, around.config, store.clock)
     calls = Calls(links.http, around.bot, prefix=around.prefix, commands=VOCABULARY)
@@ -145,48 +89,10 @@ async def build(around: Surroundings) -> Parts:
     outbox = Outbox(store, sent_before, log)
     predecessors = Predecessors(store, links.states, outbox, around.bot, log)
     settings = RoomSettings(store, around.config, predecessors)
-    history = History(
-        links.http,
-        links.encryption,
-        store,
-        calls,
-        bot=around.bot,
-        values=values,
-        allowed=permissions.may_use,
-        persona=settings.persona,
-    )
-    active = ActiveRequests(store.clock, log)
-    starts = Starts(links.http, links.encryption, links.worker)
-    pictures = Pictures(
-        store,
-        links.worker,
-        outbox,
-        links.http,
-        links.encryption,
-        starts,
-        values=values,
-        offered=settings.offered,
-    )
-    descriptions = Descriptions(store, links.worker, outbox, starts, around.prefix)
-    typing = Typing(links.http, around.bot, active.worker, values)
+    history = _history(around, links, calls, permissions, settings)
     limits = Limits(permissions, settings, values)
-    drawn = DrawnByChat(permissions, settings, limits, values, store)
-    chats = Chats(
-        store,
-        links.worker,
-        outbox,
-        links.http,
-        links.encryption,
-        history,
-        starts,
-        active.worker,
-        typing,
-        values,
-        drawn.request,
-    )
-    gallery = Gallery(store, links.http, links.encryption, line_in, around.prefix)
-    kinds: dict[str, Kind] = {"image": pictures, "chat": chats, "describe": descriptions}
-    delivery = Delivery(store, links.worker, outbox, active, kinds, values, around.bot, log)
+    made = makers.build(around, links, outbox, history, settings, permissions, limits)
+    delivery = Delivery(store, links.worker, outbox, made.active, made.kinds, values, around.bot, log)
     upgrades = RoomUpgrades(
         store,
         links.states,
@@ -202,15 +108,7 @@ async def build(around: Surroundings) -> Parts:
         outbox,
         store,
         Sender(store, links.http, links.encryption),
-        builders={
-            PICTURE: pictures.build,
-            SHEET: pictures.build,
-            FILM: pictures.films.build,
-            PREVIEW: pictures.watching.build,
-            CHAT: chats.build,
-            DESCRIBED: descriptions.build,
-            COPIES: gallery.build,
-        },
+        builders=made.builders,
         listener=PartNews(store, links.worker, outbox, delivery),
         rules=upgrades,
         log=log,
@@ -228,16 +126,18 @@ async def build(around: Surroundings) -> Parts:
     )
 
 
-async def _links(around: Surroundings) -> Links:
-    store = Store(around.database)
-    await store.open()
-    http = MatrixHttp(around.client.api, store.clock)
-    return Links(
-        store=store,
-        http=http,
-        encryption=Encryption(around.client),
-        states=RoomStates(http, around.bot),
-        worker=WorkerClient(around.address),
+def _history(
+    around: Surroundings, links: Links, calls: Calls, permissions: Permissions, settings: RoomSettings
+) -> History:
+    return History(
+        links.http,
+        links.encryption,
+        links.store,
+        calls,
+        bot=around.bot,
+        values=around.values,
+        allowed=permissions.may_use,
+        persona=settings.persona,
     )
 
 

@@ -28,7 +28,7 @@ from ..matrix.http import MatrixHttp
 from ..outbox.queue import Outbox
 from ..requests.active import ActiveRequest, CannotAsk, RequestEnd, WorkerState
 from ..requests.input_images import Starts
-from ..store.part_names import CHAT_EDIT, CHAT_END, FINAL, PLACEHOLDER, REPLY, PartName
+from ..store.part_names import CHAT_EDIT, PLACEHOLDER, REPLY, PartName
 from ..store.rows import Kind, Part, PartState, Rank, Request
 from ..store.store import Store
 from ..worker.client import WorkerClient
@@ -41,9 +41,10 @@ from .entries import MODEL, ROOM_MODEL
 from .formatting import Made
 from .history import History
 from .streaming import Growing, begun
+from .turn_endings import CANCELLED, Endings
 from .typing_notice import Typing
 
-SUCCEEDED, CANCELLED = "succeeded", "cancelled"
+SUCCEEDED = "succeeded"
 INFO_AGE = 60.0
 """Seconds for which it is believed what a worker can do."""
 OVER = (PartState.SENT, PartState.FAILED, PartState.DROPPED)
@@ -80,6 +81,7 @@ class Chats:
         self._typing = typing
         self._values = values
         self._draw = draw
+        self._endings = Endings(store, outbox, self._related, prefix=lambda: values().prefix)
         self._chats: dict[str, Growing] = {}
         self._active: dict[str, ActiveRequest] = {}
 
@@ -166,7 +168,7 @@ class Chats:
             if said is not None and (made := await self._made(chat, said, active.request)).parts:
                 ending = await self._deliver(active, made, standing, stopped=said.stopped)
                 return await self._with_drawing(active, ending, said) if ending is not None else None
-            return await self._failed(active, turn, standing)
+            return await self._endings.failed(active, turn, standing)
 
     async def _made(self, chat: Growing, said: Said, request: Request) -> Made:
         if chat.made is None or chat.made[0] != said:
@@ -181,7 +183,7 @@ class Chats:
             name = PartName.answer(number)
             part = standing.get(name)
             if part is None:
-                edit = number == 1 and await self._placeholder_stands(active, standing)
+                edit = number == 1 and await self._endings.placeholder_stands(active, standing)
                 kind = Kind.EDIT if edit else Kind.MESSAGE
                 await self._outbox.post(
                     Part(key=active.key, part=name, room_id=active.request.room_id, kind=kind, rank=Rank.RESULT)
@@ -193,7 +195,7 @@ class Chats:
             if part.state is not PartState.SENT:
                 file = number > len(made.messages)
                 text = texts.CHAT_REST_NOT_POSTED if file else texts.CHAT_NOT_POSTED
-                return await self._end_badly(active, "failed", text, standing)
+                return await self._endings.badly(active, "failed", text, standing)
         await self._store.set_made(active.key, 1)
         return RequestEnd(outcome=CANCELLED if stopped else SUCCEEDED, well=not stopped, line="")
 
@@ -224,75 +226,11 @@ class Chats:
             return replace(ending, parts=[*ending.parts, part])
         return replace(ending, follow=replace(follow, instead=(part,)))
 
-    async def _failed(self, active: ActiveRequest, turn: Turn, standing: dict[PartName, Part]) -> RequestEnd:
-        if turn.state == CANCELLED:
-            return await self._end_badly(active, CANCELLED, texts.CANCELLED, standing)
-        if turn.error is not None:
-            text = texts.failed(turn.error)
-            seeing = turn.error.details.get("seeing") if turn.error.code == "chat_blind" else None
-            if isinstance(seeing, list) and seeing and isinstance(seeing[0], str):
-                text = f"{text} {texts.chat_asks_one_that_sees(seeing[0], self._values().prefix)}"
-        elif turn.answered:
-            text = texts.CHAT_EMPTY
-        elif begun(standing):
-            text = texts.CHAT_REST_FORGOTTEN
-        else:
-            text = texts.CHAT_FORGOTTEN
-        return await self._end_badly(active, "failed", text, standing)
-
-    async def _end_badly(
-        self, active: ActiveRequest, outcome: str, text: str, standing: dict[PartName, Part]
-    ) -> RequestEnd:
-        """One sentence: in place of the placeholder, or as a message of its own."""
-        if "cannot_encrypt" in active.reasons:
-            return RequestEnd(outcome=outcome, well=False, line=text)
-        content = await event_content.notice(text, active.key, FINAL, None)
-        free = standing.get(PartName.answer(1)) is None
-        edit = free and await self._placeholder_stands(active, standing)
-        if edit:
-            content = {"of": PLACEHOLDER, "content": content}
-        else:
-            content = (
-                await event_content.carried_over(content, active.request.sender) if active.request.moved else content
-            )
-            content |= await self._related(active.request)
-        kind = Kind.EDIT if edit else Kind.MESSAGE
-        part = Part(
-            key=active.key, part=FINAL, room_id=active.request.room_id, kind=kind, rank=Rank.REFUSAL, content=content
-        )
-        return RequestEnd(outcome=outcome, well=False, line=text, parts=[part])
-
-    async def _placeholder_stands(self, active: ActiveRequest, standing: dict[PartName, Part]) -> bool:
-        """In the room, or on its way beyond recall."""
-        part = standing.get(PLACEHOLDER)
-        if part is None or part.state in (PartState.FAILED, PartState.DROPPED):
-            return False
-        if part.room_id != active.request.room_id:
-            return False  # it was being sent when its room was closed
-        return not (part.state is PartState.READY and await self._outbox.withdraw(active.key, PLACEHOLDER))
-
     async def ended(self, active: ActiveRequest, ending: RequestEnd) -> None:
-        """Cancelled, refused or expired: the placeholder does not go on promising an answer."""
         self._chats.pop(active.key, None)
         self._active.pop(active.key, None)
         self._outbox.drop_edit(active.key, CHAT_EDIT)
-        standing = await self._store.parts_of(active.key)
-        final = standing.get(FINAL)
-        replaced = _stays(standing) or (final is not None and final.kind is Kind.EDIT)
-        if replaced or not await self._placeholder_stands(active, standing):
-            return
-        content = await event_content.notice(ending.line, active.key, CHAT_END, None)
-        inner = {"of": PLACEHOLDER, "content": content}
-        await self._outbox.post(
-            Part(
-                key=active.key,
-                part=CHAT_END,
-                room_id=active.request.room_id,
-                kind=Kind.EDIT,
-                rank=Rank.REFUSAL,
-                content=inner,
-            )
-        )
+        await self._endings.show(active, ending)
 
     # -- contents ----------------------------------------------------------------------------
 
@@ -352,9 +290,3 @@ def _last_event(standing: dict[PartName, Part]) -> str | None:
     pieces = [part for name, part in standing.items() if name.piece >= 0 and part.kind is Kind.MESSAGE]
     last = max(pieces, key=lambda part: part.part.piece, default=None)
     return None if last is None else last.event_id
-
-
-def _stays(standing: dict[PartName, Part]) -> bool:
-    """Does the answer stand in the room, and is it not taken back?"""
-    first = standing.get(PartName.answer(1))
-    return first is not None and first.state is PartState.SENT and PartName.answer(1).unsend() not in standing

@@ -49,13 +49,49 @@ def again(
     """The request of a picture, with what was typed now changed. ``start``: the event that it was drawn from, if it
     is known for sure; ``layers``: those of a picture that is not drawn yet; ``usual`` and ``other`` as in
     :func:`~.asked_picture.picture_request`. Raises :class:`Unusable`."""
-    if typed.variation is not None and typed.seed is None:
-        typed = replace(typed, seed="same")  # the variation is of that picture, so keep its seed
-    if typed.sweep is not None and typed.seed is None:
-        typed = replace(typed, seed="same")  # so that only what is swept differs
+    if typed.seed is None and (typed.variation is not None or typed.sweep is not None):
+        typed = replace(typed, seed="same")  # of that picture, and only what is varied or swept differs
+    prefix = around.values.prefix
+    typed, used, before, written = _recorded(typed, record, prefix)
+    chance = read_templates(record["used"]).without(typed)
+    used, before, chance = _drawn(typed, used, before, chance, written=written, waits=layers is not None)
+    notes: list[str] = []
+    typed, used, before, written = other_words(typed, used, before, written, prefix, notes)
+    used, before, start = _begun(typed, used, before, record["used"], start, prefix)
+    if typed.width is not None or typed.aspect is not None or used.upscale is not None or sweeps_over(typed, "size"):
+        used, before = _shapeless(used), _shapeless(before)
+    if used.upscale is not None:
+        _check_upscale(typed, prefix)
+    if typed.seed != "same":
+        used = replace(used, variation=None)
+    asked = completed(replace(typed, seed=None), replace(before, seed=None, count=None, variation=None))
+    asked = replace(asked, prompt=asked.prompt or used.prompt, seed=_number(typed.seed))
+    if typed.variation is not None and used.variation is not None:
+        notes.append(texts.VARIED_BEFORE)
+    base = _kept(typed, used, notes)
+    return picture_request(
+        asked,
+        around,
+        seed=_seed(typed, used, new_seed),
+        base=base,
+        layers=layers if _same_model(typed, used) and not sweeps_over(typed, "model") else None,
+        notes=notes,
+        start=start,
+        usual=usual,
+        other=other,
+        expansion=written.source if written is not None and not typed.expand else None,
+        chance=chance.source,
+    )
+
+
+def _recorded(
+    typed: DrawOptions, record: Mapping[str, Any], prefix: str
+) -> tuple[DrawOptions, DrawOptions, DrawOptions, Written | None]:
+    """``typed``, what the picture was drawn with, what was typed for it, and the prompt that was written for it. Raises
+    :class:`Unusable`."""
     used = read_settings(record.get("used"))
     if used is None or not ((used.prompt or "").strip() or used.upscale):
-        raise Unusable(texts.record_unusable(around.values.prefix))
+        raise Unusable(texts.record_unusable(prefix))
     before = read_settings(record.get("asked")) or DrawOptions()
     written = read_expansion(record["used"])
     if written is not None:
@@ -66,47 +102,26 @@ def again(
         typed = replace(typed, expand=True)  # it waits, and its prompt is not written yet
     if before.style and used.style is not None:
         before = replace(before, style=used.style)  # with the words that they were then
-    chance = read_templates(record["used"]).without(typed)
-    used, before, chance = _drawn(typed, used, before, chance, written=written, waits=layers is not None)
-    notes: list[str] = []
-    typed, used, before, written = other_words(typed, used, before, written, around.values.prefix, notes)
-    keeps = written is not None and not typed.expand
-    began = record["used"].get("init_image") is not None
+    return typed, used, before, written
+
+
+def _begun(
+    typed: DrawOptions, used: DrawOptions, before: DrawOptions, raw: Mapping[str, Any], start: str | None, prefix: str
+) -> tuple[DrawOptions, DrawOptions, str | None]:
+    """``used`` and ``before`` with what belongs to the picture that it began with, and that one's event. Raises
+    :class:`Unusable` where nobody knows it any more."""
+    began = raw.get("init_image") is not None
     if began:
         used = replace(used, control=None)  # rooms never have both; keep the init image
     if not began or typed.control is not None:
         used, before = replace(used, strength=None), replace(before, strength=None)
     if not began and used.control is None:
-        start = None
-    elif start is None:
-        raise Unusable(texts.start_lost(around.values.prefix))
-    elif typed.control is None and record["used"].get("mask") is not None:
+        return used, before, None
+    if start is None:
+        raise Unusable(texts.start_lost(prefix))
+    if typed.control is None and raw.get("mask") is not None:
         used = replace(used, inpaint=True)
-    if typed.width is not None or typed.aspect is not None or used.upscale is not None or sweeps_over(typed, "size"):
-        used, before = _shapeless(used), _shapeless(before)
-    if used.upscale is not None:
-        _check_upscale(typed, around.values.prefix)
-    if typed.seed != "same":
-        used = replace(used, variation=None)
-    asked = completed(replace(typed, seed=None), replace(before, seed=None, count=None, variation=None))
-    asked = replace(asked, prompt=asked.prompt or used.prompt, seed=_number(typed.seed))
-    if typed.variation is not None and used.variation is not None:
-        notes.append(texts.VARIED_BEFORE)
-    base = _kept(typed, used, notes)
-    seed = _seed(typed, used, new_seed)
-    return picture_request(
-        asked,
-        around,
-        seed=seed,
-        base=base,
-        layers=layers if _same_model(typed, used) and not sweeps_over(typed, "model") else None,
-        notes=notes,
-        start=start,
-        usual=usual,
-        other=other,
-        expansion=written.source if written is not None and keeps else None,
-        chance=chance.source,
-    )
+    return used, before, start
 
 
 def _drawn(

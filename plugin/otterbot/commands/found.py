@@ -8,8 +8,8 @@ from typing import Any
 
 from ..language.message import event_id_in
 from ..matrix.event_content import OUR_KEY
-from ..requests.input_images import start_event
 from ..requests.sheet_fields import SheetIn, sheet_in
+from ..requests.start_places import start_event
 from ..requests.sweep_told import sweep_told
 from ..store.rows import Request
 from .picture_event import record_of

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 from ..language.reaction import NUMBERS, Reaction
 from . import answer_reactions, choose, deletion, describe, picture_reactions
-from .cancel import CANCEL
 from .keep import keep
 from .outcome import Outcome
-from .picture_owner import owner_of
+from .picture_owner import is_owner_or_moderator
 from .reacted import On, Reacted, look
 from .services import Services
 
@@ -79,7 +78,9 @@ async def _follows(services: Services, reaction: Reaction, rows: Mapping[On, Row
     if reacted is None:
         return None
     row = rows[reacted.on]
-    return await row.follows(services, reacted) if row.for_all or await _may(services, reacted) else None
+    return (
+        await row.follows(services, reacted) if row.for_all or await is_owner_or_moderator(services, reacted) else None
+    )
 
 
 async def _counted(services: Services, reaction: Reaction) -> bool:
@@ -87,10 +88,3 @@ async def _counted(services: Services, reaction: Reaction) -> bool:
     it counts once, also where it is taken back and given again."""
     before = await services.store.request_by_reaction(reaction.target, reaction.sender, reaction.emoji)
     return before is not None and (before.open or before.outcome == SUCCEEDED)
-
-
-async def _may(services: Services, reacted: Reacted) -> bool:
-    if reacted.sender == await owner_of(services, reacted):
-        return True
-    level = CANCEL.level(services.config.current)
-    return await services.permissions.has_power(reacted.room, reacted.sender, level)

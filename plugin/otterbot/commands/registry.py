@@ -11,6 +11,7 @@ from .describe import DESCRIBE
 from .draw import DRAW
 from .help import help_command
 from .info import INFO
+from .keep_and_delete import DELETE, KEEP
 from .model import MODEL
 from .models import MODELS
 from .persona import PERSONA_COMMAND
@@ -25,8 +26,8 @@ from .vary import VARY
 from .wildcards import WILDCARDS
 
 _OTHERS = (
-    DRAW, AGAIN, VARY, SWEEP, UPSCALE, INFO, DESCRIBE, CHAT, PERSONA_COMMAND, STYLES, STYLE, MODELS, MODEL, WILDCARDS,
-    SETTINGS, QUEUE, CANCEL, STATUS,
+    DRAW, AGAIN, VARY, SWEEP, UPSCALE, INFO, DESCRIBE, KEEP, DELETE, CHAT, PERSONA_COMMAND, STYLES, STYLE, MODELS,
+    MODEL, WILDCARDS, SETTINGS, QUEUE, CANCEL, STATUS,
 )  # fmt: skip
 
 COMMANDS: tuple[Command, ...] = (*_OTHERS, help_command(_OTHERS))

@@ -91,6 +91,8 @@ class FollowUps:
             style=outcome.style,
             unstyle=outcome.unstyle,
             told=() if repeated else [told_as(warning) for warning in outcome.told],
+            kept=outcome.kept,
+            discarded=outcome.discarded,
             quotas=await self._quotas(request),
         )
         done = await self._surely(lambda: self._store.commit(commit))
@@ -104,6 +106,7 @@ class FollowUps:
         if not repeated:
             self._repeats.said(message, outcome, key)
         self._outbox.turns.asked_by(key, message.sender)
+        self._settle(outcome)
         self._outbox.enqueue(parts)
         if request is not None:
             self._delivery.accepted_request(request)
@@ -162,13 +165,10 @@ class FollowUps:
         self._delivery.cancelling.were_stopped(done.stopped)
         await self._delivery.cancelling.were_cancelled(done.cancelled)
         self._outbox.turns.asked_by(key, reaction.sender)
-        if outcome.kept is not None:
-            self._copied(*outcome.kept)
+        self._settle(outcome)
         self._outbox.enqueue(parts)
         if request is not None:
             self._delivery.accepted_request(request)
-        if outcome.kept is not None or outcome.discarded is not None:
-            self._delivery.signals.housekeeping.set()
 
     async def _said(self, reaction: Reaction, key: str, reply: Reply) -> list[Part]:
         """The sentence for who reacted; nothing where it stands there already."""
@@ -181,6 +181,13 @@ class FollowUps:
         text = texts.for_whom(reply.text, reaction.emoji, reaction.sender)
         content = await event_content.notice(text, key, REPLY, target)
         return [Part(key=key, part=REPLY, room_id=reaction.room_id, content=content)]
+
+    def _settle(self, outcome: Outcome) -> None:
+        """A picture is kept or deleted in the database: the rest follows from there."""
+        if outcome.kept is not None:
+            self._copied(*outcome.kept)
+        if outcome.kept is not None or outcome.discarded is not None:
+            self._delivery.signals.housekeeping.set()
 
     def _copied(self, picture: Part, kept: Kept) -> None:
         """The copy may stand in the gallery since before this database was made: it is looked for first."""

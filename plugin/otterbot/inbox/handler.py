@@ -113,7 +113,7 @@ class Handler:
     async def _reaction(self, raw: Raw) -> None:
         """Who could not be asked is asked again, as for a message; in the end the next walk takes it up."""
         reaction = reactions.from_raw(raw)
-        if reaction is None:
+        if reaction is None or reaction.sender == self._bot:  # what it offers itself
             return
         tries = IN_VAIN if self._failures.failing(reaction.room_id) else None
         outcome = await surely(lambda: self._react(reaction), self._log, only=COULD_NOT_ASK, tries=tries)

@@ -15,6 +15,8 @@ what is taken out                                   what goes
 ``-hat`` of ``that``, ``hat-trick``                 nothing: only whole words
 ``-<lora:penguin>``                                 that LoRA, whatever its weight
 =================================================== ===========================================================
+
+The worker has the same for sweeps over words; ``tests/words_taken_out.json`` holds both to it.
 """
 
 from __future__ import annotations

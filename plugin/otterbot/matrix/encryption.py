@@ -24,7 +24,7 @@ from mautrix.errors import (
     MNotFound,
     SessionNotFound,
 )
-from mautrix.types import JSON, EncryptedEvent, EventType, RoomID, SerializerError, SessionID
+from mautrix.types import JSON, EncryptedEvent, EventType, Membership, RoomID, SerializerError, SessionID
 
 from ..errors import AnswerLost, CannotEncrypt, NotAllowed, RateLimited
 from ..store.durability import CryptoStore, passes
@@ -130,6 +130,7 @@ class Encryption:
         kind = EventType.find(event_type, t_class=EventType.Class.MESSAGE)
         try:
             await self.store.secure()
+            await self._know_who_is_invited(room)
             encrypted = await self._client.encrypt(RoomID(room), kind, content)  # type: ignore[arg-type]
         except MLimitExceeded:
             raise RateLimited(5.0) from None
@@ -147,6 +148,13 @@ class Encryption:
         if "m.relates_to" in content:
             wire["m.relates_to"] = content["m.relates_to"]
         return wire
+
+    async def _know_who_is_invited(self, room: str) -> None:
+        """Before the first message in a room: mautrix would share its key with those alone who are in it, and never
+        with somebody who is invited and comes later, who could read nothing then."""
+        known = self._client.state_store
+        if known is not None and not await known.has_full_member_list(RoomID(room)):
+            await self._client.get_members(RoomID(room), not_membership=Membership.LEAVE)
 
     def _failed(self, room: str, error: Exception) -> AnswerLost | CannotEncrypt:
         """The error for a failure to encrypt. A full disk or a locked store is temporary; unknown reasons become final

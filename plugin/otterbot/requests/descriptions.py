@@ -20,7 +20,8 @@ from ..worker.client import WorkerClient
 from ..worker.job_events import ChatEvent
 from ..worker.jobs import Described
 from .active import ActiveRequest, RequestEnd
-from .input_images import Starts, start_event
+from .input_images import Starts
+from .start_places import start_event
 
 SUCCEEDED = "succeeded"
 OVER = (PartState.SENT, PartState.FAILED, PartState.DROPPED)

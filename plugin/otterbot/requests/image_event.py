@@ -18,7 +18,7 @@ from ..worker.client import WorkerClient
 from ..worker.info import ModelDefaults, Models
 from ..worker.jobs import ImageResult, SheetPicture
 from . import image_check
-from .input_images import start_fields
+from .start_places import start_fields
 
 LOOK = 0.5
 """Seconds to wait for the worker's catalogue, which is asked for every few minutes."""

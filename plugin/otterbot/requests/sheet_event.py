@@ -14,8 +14,8 @@ from ..worker.client import WorkerClient
 from ..worker.info import ModelDefaults
 from ..worker.jobs import Job, Picture, SheetPicture
 from .image_event import image_content, models_own
-from .input_images import start_fields
 from .sheet_fields import packed
+from .start_places import start_fields
 from .sweep_told import axes_of, sweep_told
 
 

@@ -40,6 +40,17 @@ def offer_usage(unknown: str, known: Iterable[str], prefix: str) -> str:
     )
 
 
+KEPT = "It is kept. Deleting your message ends that."
+
+
+def may_not_delete(level: int) -> str:
+    return f"Only who asked for a picture, and people with power level {level} or more (moderators), delete it."
+
+
+def delete_needs_a_reply(prefix: str) -> str:
+    return f"Reply with {command(prefix, 'delete')} to the picture that is to go."
+
+
 NOT_KEPT_OF_ENCRYPTED = (
     "It stays in this room, which is encrypted: of such rooms the worker keeps no copies. Who runs it can change that "
     "(`archive.encrypted_rooms`)."

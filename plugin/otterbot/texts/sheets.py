@@ -47,8 +47,16 @@ def sheet_caption(records: Sequence[Mapping[str, Any]], own: ModelDefaults | Non
     if "seed" not in common and (seeds := _seeds(used)):
         first, _, rest = line.partition(" · ")
         line = " · ".join(part for part in ((first, seeds, rest) if "model" in common else (seeds, line)) if part)
-    words = prompt_lines(prompts[0]) if len(prompts) == 1 else ""
+    templates = prompts if len(prompts) == 1 else list(dict.fromkeys(map(_template, used)))
+    words = prompt_lines(templates[0]) if len(templates) == 1 and templates[0] else ""
     return "\n\n".join(part for part in (words, line, expanded(common)) if part)
+
+
+def _template(used: Mapping[str, Any]) -> str:
+    """What a picture's words were drawn from by chance; ``""`` where they were not."""
+    chance = used.get("chance")
+    found = chance.get("prompt") if isinstance(chance, Mapping) else None
+    return found if isinstance(found, str) else ""
 
 
 def _common(used: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from .jobs import count_of, paused, plain_sentence
 from .usage import command
 
 if TYPE_CHECKING:
-    from ..worker.info import Info, Lease
+    from ..worker.info import Gpu, Info, Lane, Lease
 
 WORKER_OFF = (
     "💤 The worker, the machine with the graphics card, does not answer: it is probably off. "
@@ -50,7 +50,8 @@ def kept_here(number: int) -> str:
 def status(info: Info, *, chat: str | None, whole: bool) -> list[str]:
     """What the worker is and does, each thing in a line; ``chat``: what is said of chat. Not ``whole``: as short as a
     phone is narrow."""
-    lines = [_activity(info), _card(info)]
+    lines = [_activity(info)]
+    lines += [_lane(lane, whole=whole) for lane in info.lanes] if len(info.lanes) > 1 else [_card(info)]
     shared = _lease(info.lease) if info.lease is not None and whole else ""
     waiting = info.queued + info.running
     queue = f"Queue: {count_of(waiting, 'picture or answer', 'pictures and answers')}" if waiting else "Queue: empty"
@@ -71,8 +72,9 @@ def told_before(number: int, prefix: str) -> str:
 def _activity(info: Info) -> str:
     if info.pause.paused:
         return f"{paused(info.pause)} What you ask for is kept and done when it is free again."
-    resident = f" {code(info.gpu.resident)}" if info.gpu.resident else ""
-    match info.gpu.state:
+    gpu = next((lane.gpu for lane in info.lanes if lane.busy), info.gpu)
+    resident = f" {code(gpu.resident)}" if gpu.resident else ""
+    match gpu.state:
         case "drawing":
             return f"🎨 Drawing with{resident}." if resident else "🎨 Drawing."
         case "loading":
@@ -82,12 +84,28 @@ def _activity(info: Info) -> str:
     return f"✅ Ready, with{resident} loaded." if resident else "✅ Ready."
 
 
+def _lane(lane: Lane, *, whole: bool) -> str:
+    """One card of several."""
+    if lane.paused:
+        doing = "paused"
+    elif lane.rests:
+        doing = f"rests for a while. {plain_sentence(lane.rests)}"
+    else:
+        doing = "at work" if lane.busy else "free"
+        doing += f", with {code(lane.gpu.resident)}" if lane.gpu.resident else ""
+    known = f"{plain(lane.gpu.name, 80)}{_memory(lane.gpu)}: " if whole and lane.gpu.name else ""
+    return f"{code(lane.name)}: {known}{doing}"
+
+
+def _memory(gpu: Gpu) -> str:
+    if not gpu.total_bytes:
+        return ""
+    whole = f"{gpu.total_bytes / 2**30:.1f} GiB"
+    return f", {whole}" if gpu.free_bytes is None else f", {gpu.free_bytes / 2**30:.1f} of {whole} free"
+
+
 def _card(info: Info) -> str:
-    gpu = info.gpu
-    memory = ""
-    if gpu.total_bytes:
-        whole = f"{gpu.total_bytes / 2**30:.1f} GiB"
-        memory = f", {whole}" if gpu.free_bytes is None else f", {gpu.free_bytes / 2**30:.1f} of {whole} free"
+    gpu, memory = info.gpu, _memory(info.gpu)
     if gpu.device == "cpu":
         name = f" ({plain(gpu.name, 80)}{memory})" if gpu.name not in ("", "cpu") else ""
         return f"No graphics card; the processor draws{name}"

@@ -29,6 +29,19 @@ class Gpu(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Lane(Answer):
+    """One card of several."""
+
+    name: str = ""
+    """As the worker's settings name it: ``cuda:1``."""
+    gpu: Gpu = field(default_factory=Gpu)
+    busy: bool = False
+    paused: bool = False
+    rests: str | None = None
+    """Why it is left alone for a while, as a sentence."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class OnCard(Answer):
     name: str
     bytes: int | None = None
@@ -55,6 +68,8 @@ class Info(Answer):
     features: list[str] = field(default_factory=list)
     pause: Pause = field(default_factory=Pause)
     gpu: Gpu = field(default_factory=Gpu)
+    lanes: tuple[Lane, ...] = ()
+    """All cards; none of an older worker."""
     lease: Lease | None = None
     """``None`` where nobody shares the card, and of an older worker."""
     queued: int = 0

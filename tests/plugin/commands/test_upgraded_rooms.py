@@ -33,8 +33,8 @@ async def test_settings_hold(rig: Rig) -> None:
     await rig.answer("!model sdxl-turbo", MOD)
     await rig.answer("!settings safe on", MOD)
     upgrade(rig)
-    assert "sdxl-turbo" in await rig.answer("!settings", room=NEW)
-    assert "`safe`: on (room)" in await rig.answer("!settings", room=NEW)
+    assert "sdxl-turbo" in await rig.answer("!settings all", room=NEW)
+    assert "`safe`: on (room)" in await rig.answer("!settings all", room=NEW)
 
 
 EVERY = {
@@ -52,7 +52,7 @@ async def test_every_setting_follows_an_upgrade(rig: Rig) -> None:
         assert said is not None
         assert said.setting is not None, f"{row.name} is set"
     upgrade(rig)
-    listed = await rig.answer("!settings", room=NEW)
+    listed = await rig.answer("!settings all", room=NEW)
     for row in ROWS:
         assert re.search(rf"^- `{row.name}`: .* \(room\)$", listed, re.MULTILINE), f"{row.name} follows"
     kept = await rig.services.store.room_settings(NEW)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from picture_reactions import ANNA, BERT, drawn, passed, react, take_back
 from plugin_rig import BOT, ROOM, Rig
 
 from otterbot import texts
+from otterbot.bot.parts import build_inbox
+from otterbot.commands import handle
 from otterbot.matrix import event_content
 from otterbot.store.room_store import told_as
 from otterbot.store.rows import copy_key
@@ -374,3 +377,38 @@ def test_what_is_no_room(written: Any) -> None:
     values, problems = read({"gallery_room": written}, Values())
     assert values.gallery_room is None
     assert problems
+
+
+# ---------------------------------------------------------------- by keyboard
+
+
+def typed(rig: Rig, word: str, target: str | None, sender: str) -> dict[str, Any]:
+    relates = {} if target is None else {"m.relates_to": {"m.in_reply_to": {"event_id": target}}}
+    return rig.server.add(ROOM, sender, "m.room.message", {"msgtype": "m.text", "body": word, **relates})
+
+
+async def test_the_same_by_keyboard(rig: Rig) -> None:
+    rig.server.set_state(ROOM, "m.room.create", {"room_version": "11"}, sender="@creator:test")
+    rig.server.set_state(ROOM, "m.room.power_levels", {"users": {MODERATOR: 50}})
+    inbox = build_inbox(rig.parts, handle=partial(handle, rig.parts.services), signed=lambda: True)
+    inbox.events.start()
+
+    async def hear(*events: dict[str, Any]) -> None:
+        timeline = {"events": list(events), "limited": False}
+        await inbox.events.on_sync({"data": {"rooms": {"join": {ROOM: {"timeline": timeline}}}}})
+
+    target = await drawn(rig)
+    image = next(iter(rig.worker_server.images))
+    star = typed(rig, "!keep", None, BERT)
+    await hear(star)
+    await until(rig, lambda: ("POST", image) in rig.worker_server.kept)
+    await until(rig, lambda: "It is kept. Deleting your message ends that." in rig.bodies())
+    await hear(take_back(rig, star))
+    await until(rig, lambda: ("DELETE", image) in rig.worker_server.kept)
+    await hear(typed(rig, "!delete", None, ANNA), typed(rig, "!delete", target, BERT))
+    await until(rig, lambda: any(body.startswith("Only who asked for a picture") for body in rig.bodies()))
+    assert texts.delete_needs_a_reply("!") in rig.bodies()
+    assert taken_out(rig) == []
+    await hear(typed(rig, "!delete", target, ANNA))
+    await until(rig, lambda: taken_out(rig) == [target] and rig.worker_server.deleted == [image])
+    await inbox.events.stop()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +15,8 @@ from reading import parse
 from otterbot.language.intents import Intent
 from otterbot.language.option_values import WordChange
 from otterbot.language.word_changes import is_compound, read_changes, with_added, without
+
+SHARED = json.loads((Path(__file__).parents[2] / "words_taken_out.json").read_text("utf-8"))
 
 
 def plus(words: str) -> WordChange:
@@ -70,6 +75,11 @@ def read(body: str) -> Intent:
 )
 def test_words_go_with_all_that_is_theirs(prompt: str, words: str, left: str) -> None:
     assert without(prompt, words) == left
+
+
+@pytest.mark.parametrize("case", SHARED, ids=lambda case: case["prompt"])
+def test_taken_out_as_the_worker_does(case: dict[str, Any]) -> None:
+    assert without(case["prompt"], case["words"]) == case["left"]
 
 
 @pytest.mark.parametrize(

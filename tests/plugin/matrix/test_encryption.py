@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from mautrix.errors import DecryptionError, MatrixUnknownRequestError
+from mautrix.types import Membership
 from plugin_rig import ROOM, Rig
 
 from otterbot.errors import AnswerLost, CannotEncrypt
@@ -24,7 +25,12 @@ def broken(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Rig:
 
     monkeypatch.setattr(rig.client, "_crypto", object())
     monkeypatch.setattr(rig.client, "encrypt", fail)
+    monkeypatch.setattr(rig.client, "get_members", nobody)
     return rig
+
+
+async def nobody(*_: Any, **__: Any) -> None:
+    """Who is in a room."""
 
 
 async def test_an_unexplained_failure_is_tried_again(broken: Rig) -> None:
@@ -94,3 +100,38 @@ async def test_a_proxys_page_is_never_final(broken: Rig, monkeypatch: pytest.Mon
     for _ in range(3):
         with pytest.raises(AnswerLost):
             await broken.encryption.encrypt(ROOM, "m.room.message", CONTENT)
+
+
+class Members:
+    """A client's memory of who is in a room."""
+
+    def __init__(self) -> None:
+        self.whole = False
+
+    async def has_full_member_list(self, _: Any) -> bool:
+        return self.whole
+
+
+async def test_who_is_invited_is_known_before_the_first_message(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the library shares the key with those alone who are in the room."""
+    known, asked = Members(), list[Any]()
+
+    async def get_members(room: str, **how: Any) -> None:
+        asked.append((room, how))
+        known.whole = True
+
+    async def encrypt(*_: Any) -> Any:
+        asked.append("encrypted")
+        raise ValueError("enough")
+
+    for name, value in (
+        ("_crypto", object()),
+        ("state_store", known),
+        ("get_members", get_members),
+        ("encrypt", encrypt),
+    ):
+        monkeypatch.setattr(rig.client, name, value)
+    for _ in range(2):
+        with pytest.raises(AnswerLost):
+            await rig.encryption.encrypt(ROOM, "m.room.message", CONTENT)
+    assert asked == [(ROOM, {"not_membership": Membership.LEAVE}), "encrypted", "encrypted"]

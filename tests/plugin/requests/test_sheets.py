@@ -358,3 +358,15 @@ async def test_where_the_first_one_chosen_is_refused_the_next_comes(
     if following is not None:
         rig.worker_server.refuse = None
         assert (await rig.done(following)).outcome in ("refused", "succeeded"), "it was asked for"
+
+
+def test_of_words_by_chance_the_caption_has_what_they_were_drawn_from() -> None:
+    def record(number: int, template: str | None) -> dict[str, Any]:
+        chance = None if template is None else {"prompt": template}
+        return {"used": {"prompt": f"otter, hat {number}", "seed": number, "model": "m", "chance": chance}}
+
+    template = "otter, {red|green} hat"
+    said = texts.sheet_caption([record(1, template), record(2, template)])
+    assert said.splitlines()[0].replace("\\", "") == template
+    other = texts.sheet_caption([record(1, template), record(2, None)])
+    assert other == "m · seeds 1–2", "they have nothing in common"

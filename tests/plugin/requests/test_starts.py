@@ -20,7 +20,8 @@ from worker_double import WorkerDouble, png
 from otterbot import texts
 from otterbot.config import Values
 from otterbot.requests import input_images
-from otterbot.requests.input_images import sniff, source_of, start_event
+from otterbot.requests.input_images import sniff, source_of
+from otterbot.requests.start_places import start_event
 from otterbot.store.rows import Request, RequestState
 
 PICTURE = png(5)

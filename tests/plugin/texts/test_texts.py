@@ -13,7 +13,8 @@ from maubot.matrix import parse_formatted
 
 from otterbot import texts
 from otterbot.errors import FieldProblem, WorkerRefused
-from otterbot.worker.info import ModelDefaults, Pause
+from otterbot.texts import worker
+from otterbot.worker.info import Info, ModelDefaults, Pause
 from otterbot.worker.jobs import Failure, Job
 
 HOSTILE = (
@@ -173,3 +174,39 @@ def test_every_constant_is_a_sentence() -> None:
     for name, value in vars(texts).items():
         if name.isupper() and isinstance(value, str) and len(value) > 10:
             assert value.rstrip("`").endswith((".", "…")), name
+
+
+def test_several_cards_have_a_line_each() -> None:
+    info = Info.read(
+        {
+            "version": "1",
+            "default_model": "ssd-1b",
+            "gpu": {"device": "cuda:0", "name": "RTX 3060", "state": "idle", "resident": "ssd-1b"},
+            "running": 1,
+            "lanes": [
+                {"name": "cuda:0", "gpu": {"name": "RTX 3060", "resident": "ssd-1b"}},
+                {"name": "cuda:1", "gpu": {"name": "GTX 1070", "resident": "sd-1.5", "state": "drawing"}, "busy": True},
+                {"name": "cuda:2", "gpu": {"name": "GTX 1060"}, "paused": True},
+                {"name": "cpu", "gpu": {"device": "cpu"}, "rests": "Its driver is gone."},
+            ],
+        }
+    )
+    short = worker.status(info, chat=None, whole=False)
+    assert short[:5] == [
+        "🎨 Drawing with `sd-1.5`.",
+        "`cuda:0`: free, with `ssd-1b`",
+        "`cuda:1`: at work, with `sd-1.5`",
+        "`cuda:2`: paused",
+        "`cpu`: rests for a while. Its driver is gone\\.",
+    ]
+    whole = worker.status(info, chat=None, whole=True)
+    assert "`cuda:1`: GTX 1070: at work, with `sd-1.5`" in whole
+
+
+def test_one_card_is_told_as_before() -> None:
+    card = {"device": "cuda:0", "name": "RTX 3060", "state": "idle"}
+    alone = {"version": "1", "default_model": "ssd-1b", "gpu": card}
+    one = alone | {"lanes": [{"name": "auto", "gpu": card}]}
+    said = [worker.status(Info.read(answer), chat=None, whole=True) for answer in (alone, one)]
+    assert said[0] == said[1]
+    assert "Card: RTX 3060" in said[0]

@@ -371,7 +371,7 @@ def test_the_line_is_a_reply_to_a_picture(changes: dict[str, Any], says: dict[st
     if found["control"] is not None:
         found["control"] = (found["control"].kind, found["control"].scale)
     assert {name: value for name, value in found.items() if value is not None} == says
-    said = list(showing._notes({"prompt": "otter", **changes}))
+    said = list(showing.differences({"prompt": "otter", **changes}))
     assert len(said) == len(notes)
     assert all(words in one for words, one in zip(notes, said, strict=True)), said
 

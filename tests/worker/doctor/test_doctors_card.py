@@ -71,7 +71,7 @@ def test_what_a_card_can_is_said_and_the_fallback_named_as_the_danger_it_is(
         monkeypatch.setattr(torch.cuda, name, lambda *_, answer=answer: answer)
     monkeypatch.setattr(attention, "kernels", lambda *_: kernels)
     report = Report()
-    check_card(report, "auto")
+    check_card(report, ["auto"])
     printed = capsys.readouterr().out
     assert not report.failed
     assert "ok    cuda:0 A card, compute capability" in printed
@@ -112,7 +112,7 @@ def test_a_card_that_pytorch_cannot_use_is_a_mistake_and_no_card_is_none(
     monkeypatch.setattr(card, "_nvidia_inside", lambda: False)
     monkeypatch.setattr(card.probe, "torch_cuda_version", lambda: built)
     report = Report(quiet=True)
-    check_card(report, device)
+    check_card(report, [device])
     (finding,) = report.findings
     assert (finding.code, finding.level) == (code, level)
     assert said in finding.text
@@ -136,6 +136,6 @@ def test_a_look_that_dies_is_a_finding(tmp_path: Path, monkeypatch: pytest.Monke
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
     report = Report(quiet=True)
-    machine.check_card(report, "auto")
+    machine.check_card(report, ["auto"])
     assert [(one.code, one.level) for one in report.findings] == [("card.fits", "ok"), ("card.died", "fail")]
     assert report.findings[1].text.endswith("signal 11")

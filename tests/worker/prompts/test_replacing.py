@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 
 import pytest
 
 from otterbot_worker.prompts.replacing import replaced
 
+SHARED = json.loads((Path(__file__).parents[2] / "words_taken_out.json").read_text("utf-8"))
 CASES = {
     "a phrase": ("otter, cowboy hat, sea", "cowboy hat", "crown", "otter, crown, sea"),
     "in a longer phrase": ("an otter in a cowboy hat", "cowboy hat", "crown", "an otter in a crown"),
@@ -33,6 +36,11 @@ CASES = {
     "scripts without spaces": ("カワウソと帽子", "帽子", "冠", "カワウソと冠"),
     "backslashes in the new words": ("otter, hat", "hat", r"a \1 (b)", r"otter, a \1 (b)"),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SHARED, ids=lambda case: case["prompt"])
+def test_taken_out_as_the_plugin_does(case: dict[str, str | None]) -> None:
+    assert replaced(case["prompt"] or "", case["words"] or "", "") == case["left"]
 
 
 @pytest.mark.parametrize("case", CASES)

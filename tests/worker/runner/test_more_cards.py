@@ -7,9 +7,11 @@ import signal
 from pathlib import Path
 
 import pytest
-from core_lab import Here, Json, image, settings, until, worker_here
+from core_lab import Here, Json, chat, image, settings, until, worker_here
 
+from doubles.ollama import OllamaDouble
 from otterbot_worker.api import build
+from otterbot_worker.gpu import driver
 from otterbot_worker.runner import rest, taking
 from otterbot_worker.runner.lanes import CardParts, Lane
 from otterbot_worker.runner.rest import Rest
@@ -147,6 +149,40 @@ async def test_what_the_cards_are_is_told(tmp_path: Path) -> None:
         first, second = info["lanes"]
         assert (first["name"], first["gpu"]["resident"], first["paused"]) == ("cpu", "otter-mini", False)
         assert (second["name"], second["gpu"]["state"], second["paused"]) == ("cpu-2", "stopped", True)
+
+
+async def test_two_cards_are_through_in_half_the_time(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path, gpu=TWO)) as here:
+        await here.api.done((await here.api.submit(image(steps=4)))["id"])
+        await here.api.call("POST", "/v1/pause")
+        job = await here.api.submit(image("key-00002", steps=40, count=8))
+        both = (await here.api.job(job["id"]))["eta_s"]
+        await here.api.call("POST", "/v1/pause", {"lane": "cpu-2"})
+        one = (await here.api.job(job["id"]))["eta_s"]
+        assert both == pytest.approx(one / 2, rel=0.2, abs=0.2)
+
+
+async def test_one_that_is_too_hot_rests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver says so of the one whose process is there; the other one draws the next picture."""
+    async with worker_here(settings(tmp_path, gpu=TWO)) as here:
+        await here.api.done((await here.api.submit(image()))["id"])
+        hot = [lane.name for lane in cards(here) if parts_of(lane).gpu.pid is not None]
+        monkeypatch.setattr(driver, "overheated", lambda _: "It is at 94 °C, and slows down at 95 °C.")
+        done = await here.api.done((await here.api.submit(image("key-00002")))["id"])
+        assert done["state"] == "succeeded"
+        _, info = await here.api.call("GET", "/v1/info")
+        rested = {lane["name"]: lane["rests"] for lane in info["lanes"]}
+        assert rested[hot[0]] == "It is at 94 °C, and slows down at 95 °C."
+
+
+async def test_a_first_card_that_rests_still_talks(tmp_path: Path) -> None:
+    async with OllamaDouble() as double:
+        config = settings(tmp_path, gpu=TWO, chat={"ollama_url": double.url})
+        async with worker_here(config) as here:
+            for lane in cards(here):
+                assert lane.rest is not None
+                lane.rest.hold("The driver is gone.", 300)
+            assert (await here.api.done((await here.api.submit(chat()))["id"]))["state"] == "succeeded"
 
 
 def test_which_cards_there_are(tmp_path: Path) -> None:

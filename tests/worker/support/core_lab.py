@@ -9,7 +9,7 @@ import os
 import signal
 import ssl
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from otterbot_worker.api import build
 from otterbot_worker.api.app import create_app
 from otterbot_worker.api.connections import Connections
 from otterbot_worker.api.door import Door
+from otterbot_worker.api.mounts import Mount
 from otterbot_worker.api.parts import PARTS, Parts
 from otterbot_worker.api.protocol import Server
 from otterbot_worker.api.server import runner_of
@@ -150,13 +151,13 @@ class Here:
 
 @asynccontextmanager
 async def worker_here(
-    config: Config, *, paused: bool = False, tls: ssl.SSLContext | None = None
+    config: Config, *, paused: bool = False, tls: ssl.SSLContext | None = None, mounts: Sequence[Mount] = ()
 ) -> AsyncIterator[Here]:
     """``paused``: nothing is claimed, so that the queue can be looked at."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(build, "GpuProcess", DoubleGpu)
         patch.setenv("HF_HUB_CACHE", str(config.data_dir / "hub"))  # whatever else this machine has
-        app = create_app(config, {"otterbot": TOKEN, "other": OTHER})
+        app = create_app(config, {"otterbot": TOKEN, "other": OTHER}, mounts)
         runner = runner_of(app, shutdown_timeout=1.0)
         await runner.setup()
         assert isinstance(runner.server, Server)

@@ -12,7 +12,7 @@ import logging
 import os
 import secrets
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -228,12 +228,13 @@ def _unauthorized(code: str, detail: str, headers: Mapping[str, str]) -> ApiProb
 ACCESS = web.AppKey("access", Access)
 
 
-def middleware(access: Access) -> Middleware:
-    """Refuses every request without a known token, except the open ones."""
+def middleware(access: Access, elsewhere: Callable[[str], bool] = lambda _: False) -> Middleware:
+    """Refuses every request without a known token, except the open ones. ``elsewhere``: whether a path has a door of
+    its own."""
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path not in OPEN_PATHS:
+        if request.path not in OPEN_PATHS and not elsewhere(request.path):
             request[CLIENT] = access.admit(offered(request.headers.get("Authorization", "")), request.remote)
         return await handler(request)
 

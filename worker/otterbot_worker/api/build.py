@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -59,13 +60,19 @@ def devices(config: Config) -> dict[str, str]:
     return found
 
 
+def _threads(config: Config) -> int | None:
+    """Where the processor stands several times among the devices, they share its cores; else torch decides."""
+    count = config.gpu.named.count("cpu")
+    return max(1, (os.cpu_count() or 1) // count) if count > 1 else None
+
+
 def gpu(config: Config, name: str, device: str, *, first: bool) -> GpuProcess:
     """The handle on the process of one card, with a lock file of its own."""
     lock = config.lock_file
     return GpuProcess(
         device=device,
         lock_path=lock if first else lock.with_name(f"{lock.stem}-{name.replace(':', '-')}{lock.suffix}"),
-        threads=config.gpu.threads,
+        threads=config.gpu.threads or _threads(config),
         step_timeout=config.gpu.step_timeout,
         load_timeout=config.gpu.load_timeout,
         log=logging.getLogger("otterbot_worker.gpu"),

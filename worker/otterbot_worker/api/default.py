@@ -22,7 +22,7 @@ def find(config: Config, catalogue: Catalogue, seconds: float) -> Default:
     if configured is not None and not catalogue.may_have(configured):
         names = ", ".join(sorted(catalogue.images))
         raise BadConfig(f"images.default_model: expected auto or one of {names}")
-    return catalogue.find_default(device_kind(config.gpu.device), configured=configured, seconds=seconds)
+    return catalogue.find_default(device_kind(config.gpu.named[0]), configured=configured, seconds=seconds)
 
 
 @dataclass

@@ -22,6 +22,7 @@ from ..models.entry_file import CatalogueError
 from ..models.header_reader import READER
 from ..models.loras import Library
 from ..queue.database import Database
+from ..queue.gallery_rows import Gallery
 from ..queue.image_rows import ImageRows
 from ..queue.input_rows import Inputs
 from ..queue.sheet_rows import SheetRows
@@ -60,6 +61,7 @@ class Parts:
     tokens: Tokens
     store: Store
     sheets: SheetRows
+    gallery: Gallery
     images: ImageRows
     views: Views
     hub: Hub
@@ -165,13 +167,14 @@ async def _build(config: Config, tokens: Tokens, database: Database, stack: cont
     turns = TurnRunner(shared, backend=backend, inputs=input_files)
     dispatcher = build.dispatcher(config, shared, cards, archive, turns, descriptions, prompts)
     holder.append(dispatcher)
-    views = Views(store, live, speeds)
+    views = Views(store, live, speeds, lambda: dispatcher.cards_at_work)
     stack.push_async_callback(views.close)
     parts = Parts(
         config=config,
         tokens=tokens,
         store=store,
         sheets=SheetRows(database),
+        gallery=Gallery(database),
         images=ImageRows(database),
         views=views,
         hub=hub,

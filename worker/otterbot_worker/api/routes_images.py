@@ -71,9 +71,15 @@ async def _keep(request: web.Request, *, kept: bool) -> web.Response:
 
 
 async def delete(request: web.Request) -> web.Response:
-    if unknown := set(request.query) - {"key"}:
-        raise ApiProblem(422, "invalid_request", f"The query may hold key, not {', '.join(sorted(unknown))[:100]}.")
-    parts, image, key = request.app[PARTS], await _known(request), request.query.get("key")
+    if set(request.query) - {"key"}:
+        raise ApiProblem(422, "invalid_request", "The query may hold nothing but key.")
+    await remove(request.app[PARTS], await _known(request), request.query.get("key"))
+    return web.Response(status=204)
+
+
+async def remove(parts: Parts, image: ImageRow, key: str | None = None) -> None:
+    """With a contact sheet all pictures on it, and with the last of them their sheet. ``key``: of the job that does not
+    use it any more; ``None``: the picture goes, whoever uses it."""
     # One that was taken in from its file alone belongs to no job.
     together = await parts.sheets.pictures(image.job_id) if image.job_id else []
     if image.is_sheet:
@@ -88,7 +94,6 @@ async def delete(request: web.Request) -> web.Response:
     if image.job_id and not image.is_sheet and image in doomed:
         await parts.sheets.stale(image.job_id)
         parts.hub.changed.set()
-    return web.Response(status=204)
 
 
 async def _given_up(parts: Parts, image: ImageRow, key: str | None) -> bool:

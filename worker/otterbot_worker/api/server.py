@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 
 from aiohttp import web
@@ -19,6 +20,7 @@ from . import auth
 from .app import create_app
 from .connections import IDLE_SECONDS, Connections
 from .door import Door
+from .mounts import Mount
 from .parts import PARTS
 from .protocol import Runner, Server
 
@@ -43,8 +45,8 @@ def runner_of(app: web.Application, *, shutdown_timeout: float = STREAMS_SECONDS
     )
 
 
-async def serve(config: Config) -> int:
-    """Serves until SIGTERM or SIGINT; returns the exit code.
+async def serve(config: Config, mounts: Sequence[Mount] = ()) -> int:
+    """Serves until SIGTERM or SIGINT; returns the exit code. ``mounts``: what is served beside the API.
 
     :raises BadConfig: :raises BadToken: :raises AlreadyRunning: :raises NewerDatabase: :raises OSError: the address
     """
@@ -55,7 +57,7 @@ async def serve(config: Config) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     connections = Connections(_room_for(config.api.max_connections), config.api.max_connections_per_address)
-    app = create_app(config, tokens)
+    app = create_app(config, tokens, mounts)
     runner = runner_of(app)
     await runner.setup()
     assert isinstance(runner.server, Server)

@@ -106,15 +106,15 @@ def _second_pass(hires: Mapping[str, Any]) -> str:
 
 def page(found: Found) -> str:
     """The line, and below it what else is known, a line each."""
-    notes = [*found.notes, *_notes(found.request)]
+    notes = [*found.notes, *differences(found.request)]
     rows = [("read from", found.source), *found.details, *(("note", note) for note in notes)]
     rows = [(one_line(name), one_line(value)) for name, value in rows if value]
     width = min(24, max(len(name) for name, _ in rows))
     return "\n".join([command(found.request), "", *(f"{name:<{width}}  {value}" for name, value in rows)])
 
 
-def _notes(request: Mapping[str, Any]) -> Iterator[str]:
-    """Notes about differences between the line and the request."""
+def differences(request: Mapping[str, Any]) -> Iterator[str]:
+    """Sentences about what the line says otherwise than the request."""
     words = [str(request.get(name) or "") for name in ("prompt", "negative_prompt")]
     hires = request.get("hires") or {}
     if request.get("style") and request.get("upscale") is None:

@@ -11,27 +11,9 @@ from __future__ import annotations
 import re
 
 from .code import Code, begins_line
-from .marks import (
-    AFTER_OPEN,
-    MARK,
-    ROLE,
-    SURE,
-    WEAK,
-    Kind,
-    kind_of_safe,
-    only_named,
-    plain,
-    role,
-    without_begun,
-)  # fmt: skip
+from .marks import AFTER_OPEN, MARK, ROLE, SURE, WEAK, Kind, kind_of_safe, only_named, plain, role, without_begun
+from .unmarked_thoughts import at_the_beginning
 
-_LOST_MARKS = re.compile(r"\Aanalysis(?=[A-Z\"'*(])")
-"""Harmony's header where the marks themselves were dropped: ``analysisWe need …assistantfinalHello``."""
-_LOST_FINAL = re.compile(r"assistant\s*final(?=\S)")
-_IN_WORDS = re.compile(r"\s*here(?: is|['’]s) my thought process:", re.IGNORECASE)
-_WORDS_END = re.compile(r"^[ \t]*here(?: is|['’]s) my response:", re.IGNORECASE | re.MULTILINE)
-"""Granite 3 says so in words. Both sentences have to stand there, each where it belongs, or they are the answer's."""
-_WORDS_BEGIN = ("here is my thought process:", "here's my thought process:", "here’s my thought process:")
 _END_TO_END = re.compile(r"\s*<[|｜]start[|｜]>")
 _MENTIONED = re.compile(r"[ \t][a-z]")
 
@@ -80,8 +62,7 @@ class Reader:
         """Whether that was one, not empty, with which the text began."""
 
     def read(self) -> str:
-        self._lost_marks()
-        self._thought_in_words()
+        self._unmarked()
         if self._inside:
             self._silent_thought()
         while (mark := MARK.search(self._text, self._at)) is not None:
@@ -252,27 +233,14 @@ class Reader:
         if header is not None and "header" in plain(header["token"] or ""):
             self._at = header.end()
 
-    def _lost_marks(self) -> None:
-        if _LOST_MARKS.match(self._text) is not None:
-            final = _LOST_FINAL.search(self._text)
-            self._think(final.start() if final is not None else len(self._text))
-            self._at = final.end() if final is not None else self._at
-        elif not self._done and "analysis".startswith(self._text) and self._text:
-            self._stop()
-
-    def _thought_in_words(self) -> None:
-        begins = _IN_WORDS.match(self._text)
-        if begins is not None:
-            ends = _WORDS_END.search(self._text, begins.end())
-            if ends is not None:
-                self._at = begins.end()
-                self._think(ends.start())
-                self._at = ends.end()
+    def _unmarked(self) -> None:
+        """Past a thought with which the text begins, and that no mark shows."""
+        found = at_the_beginning(self._text, done=self._done)
+        if found is not None:
+            self.thoughts += [] if found.thought is None else [found.thought]
+            self._at = found.answer
+            if found.ended:
                 self.thought_ended = self.released = True
-            elif not self._done:
-                self._stop()
-        elif not self._done and any(words.startswith(self._text.lstrip().lower()) for words in _WORDS_BEGIN):
-            self._stop()
 
     # -- code
 

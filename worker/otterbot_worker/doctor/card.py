@@ -10,6 +10,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -25,19 +26,20 @@ PCI = Path("/sys/bus/pci/devices")
 NVIDIA, DISPLAY = "0x10de", "0x03"
 
 
-def check_card(report: Report, device: str) -> None:
-    """Card, driver, and whether this torch has code for it. ``device``: as ``gpu.device``."""
+def check_card(report: Report, devices: Sequence[str]) -> None:
+    """Cards, driver, and whether this torch has code for them. ``devices``: as ``gpu.device`` or ``gpu.devices``."""
     import torch
 
-    if device == "cpu":
+    if set(devices) == {"cpu"}:
         report.note("card.off", "gpu.device is cpu: pictures are computed by the processor")
         return
     if not torch.cuda.is_available():
-        _no_cuda(report, device)
+        _no_cuda(report, next(device for device in devices if device != "cpu"))
         return
-    wanted = int(device.partition(":")[2] or 0) if device.startswith("cuda") else 0
-    if wanted >= torch.cuda.device_count():
-        report.fail("card.missing", f"gpu.device is {device}, and there are {torch.cuda.device_count()} cards")
+    for device in devices:
+        number = int(device.partition(":")[2] or 0) if device.startswith("cuda") else 0
+        if number >= torch.cuda.device_count():
+            report.fail("card.missing", f"gpu.device is {device}, and there are {torch.cuda.device_count()} cards")
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
         major, minor = properties.major, properties.minor
@@ -129,7 +131,7 @@ def supported(card: tuple[int, int], built_for: list[str]) -> bool:
 
 def main() -> int:
     report = Report(quiet=True)
-    check_card(report, sys.argv[1])
+    check_card(report, sys.argv[1:])
     for finding in report.findings:
         print(json.dumps(asdict(finding)), flush=True)
     return 0

@@ -45,7 +45,7 @@ def check_models(report: Report, config: Config) -> None:
     if configured is not None and not catalogue.may_have(configured):
         report.fail("models.default", "images.default_model names a model that there is not")
         return
-    kind = probe.device_kind(config.gpu.device)
+    kind = probe.device_kind(config.gpu.named[0])
     name, notice = catalogue.default_model(kind, configured=configured)
     report.note("models.default", notice) if notice else report.ok("models.default", f"default model: {name}")
 
@@ -80,7 +80,7 @@ async def check_chat(report: Report, config: Config) -> None:
     try:
         backend = open_backend(
             section,
-            on_gpu=probe.device_kind(config.gpu.device) == "cuda",
+            on_gpu=probe.device_kind(config.gpu.named[0]) == "cuda",
             data_dir=config.data_dir,
             choices={kind: Choice() for kind in KINDS},
             beginnings=Beginnings(),

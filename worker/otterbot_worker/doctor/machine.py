@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -45,9 +46,9 @@ def check_packages(report: Report) -> bool:
     return complete
 
 
-def check_card(report: Report, device: str) -> None:
+def check_card(report: Report, devices: Sequence[str]) -> None:
     """In a process of its own: PyTorch and the driver may take it down."""
-    command = [sys.executable, "-m", "otterbot_worker.doctor.card", device]
+    command = [sys.executable, "-m", "otterbot_worker.doctor.card", *devices]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=CARD_SECONDS, check=False)
     except subprocess.TimeoutExpired:

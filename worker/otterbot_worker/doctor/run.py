@@ -34,7 +34,7 @@ def look(path: Path | None, *, as_json: bool = False) -> int:
 def _all(report: Report, config: Config) -> None:
     complete = machine.check_packages(report)
     if complete:
-        machine.check_card(report, config.gpu.device)
+        machine.check_card(report, config.gpu.named)
     machine.check_user(report)
     machine.check_disk(report, config)
     machine.check_clock(report, config.data_dir)
@@ -46,4 +46,5 @@ def _all(report: Report, config: Config) -> None:
     asyncio.run(contents.check_chat(report, config))
     contents.check_builtin(report, config)
     if complete and not report.failed:
-        asyncio.run(machine.check_drawing(report, config.data_dir, config.gpu.device))
+        for device in dict.fromkeys(config.gpu.named):
+            asyncio.run(machine.check_drawing(report, config.data_dir, device))

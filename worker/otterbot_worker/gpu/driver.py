@@ -22,6 +22,10 @@ def free_memory() -> int | None:
         return None
 
 
+HEAT_MARGIN = 2
+"""Degrees below the temperature at which a card slows itself down."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Seen:
     """A card, as the driver says; bytes."""
@@ -44,6 +48,22 @@ def look(device: str) -> Seen | None:
         return Seen(name=str(pynvml.nvmlDeviceGetName(handle)), total=int(memory.total), free=int(memory.free))
     except pynvml.NVMLError:
         return None
+
+
+def overheated(device: str) -> str | None:
+    """Where the driver slows a card down, or is about to, because it is too hot: that, as a sentence."""
+    if not device.startswith("cuda"):
+        return None
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+        handle = pynvml.nvmlDeviceGetHandleByIndex(int(device.partition(":")[2] or 0))
+        now = int(pynvml.nvmlDeviceGetTemperature(handle, pynvml.NVML_TEMPERATURE_GPU))
+        most = int(pynvml.nvmlDeviceGetTemperatureThreshold(handle, pynvml.NVML_TEMPERATURE_THRESHOLD_SLOWDOWN))
+    except pynvml.NVMLError:
+        return None
+    return f"It is at {now} °C, and slows down at {most} °C." if now >= most - HEAT_MARGIN else None
 
 
 class Unmeasured(Exception):

@@ -13,7 +13,8 @@
 nothing at all in its place                  brackets, weights and one comma go with it
 ============================================ ==================================================================
 
-Pure, never raises, linear in the length of the prompt.
+Pure, never raises, linear in the length of the prompt. The plugin takes words out in the same way where a person
+types `-cowboy hat`; `tests/words_taken_out.json` holds both to it.
 """
 
 from __future__ import annotations
@@ -120,8 +121,11 @@ def _joined(before: str, behind: str) -> str:
     left, right = before.rstrip(" \t"), behind.lstrip(" \t")
     if not left or not right:
         return left.rstrip(_BLANK + _SEPARATORS) + right.lstrip(_BLANK + _SEPARATORS)
-    if left[-1] in _OPENED + "{|\n" or right[0] in _CLOSED + '}|:：\n.!?。！？"”’':
-        return left.rstrip(_SEPARATORS + " \t") + right.lstrip(_SEPARATORS + " \t")
+    if left[-1] in _OPENED + "{|\n":
+        right = right.lstrip(_SEPARATORS + " \t")
+        return left + (right.removeprefix("\n") if left[-1] == "\n" else right)
+    if right[0] in _CLOSED + '}|:：\n.!?。！？"”’':
+        return left.rstrip(_SEPARATORS + " \t") + right
     if right[0] in _SEPARATORS:
         return left + right if left[-1] not in _SEPARATORS else left + right[1:]
     spaced = len(left) < len(before) or len(right) < len(behind)

@@ -157,6 +157,18 @@ STEPS: tuple[str, ...] = (
     ) WITHOUT ROWID;
     ALTER TABLE images ADD COLUMN released INTEGER NOT NULL DEFAULT 0;
     """,
+    # What the gallery shows and searches: its job is forgotten long before a picture. `model` is NULL until somebody
+    # has looked. The index has what is shown, in its order, and all that is filtered by.
+    """
+    ALTER TABLE images ADD COLUMN model TEXT;
+    ALTER TABLE images ADD COLUMN owner TEXT;
+    ALTER TABLE images ADD COLUMN room TEXT;
+    ALTER TABLE images ADD COLUMN prompt TEXT;
+    ALTER TABLE images ADD COLUMN words TEXT;
+    CREATE INDEX images_shown ON images (created_at DESC, image_id DESC, model, owner, room)
+        WHERE gone_at IS NULL AND idx >= 0 AND (private = 0 OR kept = 1);
+    CREATE INDEX images_untold ON images (image_id) WHERE model IS NULL AND gone_at IS NULL AND idx >= 0;
+    """,
 )
 
 

@@ -47,6 +47,8 @@ ROW = "SELECT * FROM rows WHERE seq = ?"
 OPEN_COUNTS = f"""
     SELECT COALESCE(SUM(state = 'queued'), 0) AS queued, COALESCE(SUM(state = 'running'), 0) AS running
     FROM rows WHERE {_OPEN}"""
+RUNNING_JOBS = "SELECT job_id FROM rows WHERE state = 'running' GROUP BY job_id ORDER BY MIN(claimed_at)"
+JOBS_OF = "SELECT * FROM jobs WHERE id IN (SELECT value FROM json_each(?))"
 OPEN_ELSEWHERE = f"""
     SELECT COUNT(*) AS count FROM rows JOIN jobs ON jobs.id = rows.job_id
     WHERE rows.{_OPEN} AND NOT (jobs.client = ? AND jobs.room = ?)"""
@@ -124,7 +126,8 @@ IMAGES_OF_JOB = "SELECT * FROM images WHERE job_id = ? AND gone_at IS NULL ORDER
 IMAGE_DELIVERED = "UPDATE images SET delivered_at = COALESCE(delivered_at, ?) WHERE image_id = ?"
 IMAGE_KEPT = "UPDATE images SET kept = ? WHERE image_id = ?"
 IMAGES_GONE = """
-    UPDATE images SET gone_at = COALESCE(gone_at, ?) WHERE relpath IN (SELECT value FROM json_each(?))"""
+    UPDATE images SET gone_at = COALESCE(gone_at, ?), prompt = NULL, words = NULL
+    WHERE relpath IN (SELECT value FROM json_each(?))"""
 UNUSE_IMAGE = "UPDATE image_users SET over = 1 WHERE image_id = ? AND key = ? RETURNING key"
 RELEASE_IMAGE = "UPDATE images SET released = 1 WHERE image_id = ?"
 IMAGE_IN_USE = """
@@ -132,6 +135,34 @@ IMAGE_IN_USE = """
     AND (released = 0 OR EXISTS (SELECT 1 FROM image_users WHERE image_id = ?1 AND over = 0))"""
 FORGET_USERS = """
     DELETE FROM image_users WHERE image_id IN (SELECT image_id FROM images WHERE gone_at IS NOT NULL)"""
+
+# ---------------------------------------------------------------- the gallery
+
+TELL_IMAGE = """
+    UPDATE images SET model = ?1, owner = COALESCE((SELECT owner FROM jobs WHERE id = images.job_id), ''),
+        room = COALESCE((SELECT room FROM jobs WHERE id = images.job_id), ''),
+        prompt = CASE WHEN private = 0 THEN ?2 END, words = CASE WHEN private = 0 THEN ?3 END
+    WHERE image_id = ?4 AND gone_at IS NULL"""
+"""Words of encrypted rooms are never written there, whoever keeps their pictures."""
+IMAGES_UNTOLD = """
+    SELECT images.*, rows.result AS result FROM images
+    LEFT JOIN rows ON rows.job_id = images.job_id AND rows.idx = images.idx
+    WHERE images.model IS NULL AND images.gone_at IS NULL AND images.idx >= 0 AND images.image_id > ?
+    ORDER BY images.image_id LIMIT ?"""
+SHOWN = "gone_at IS NULL AND idx >= 0 AND (private = 0 OR kept = 1)"
+"""The condition of the partial index ``images_shown``, in its words."""
+SHOWN_IMAGES = f"SELECT * FROM images WHERE {SHOWN}{{}} ORDER BY created_at DESC, image_id DESC LIMIT ?"
+SHOWN_IMAGE = f"SELECT * FROM images WHERE image_id = ? AND {SHOWN}"
+OLDER_IMAGE = f"""
+    SELECT image_id FROM images WHERE {SHOWN} AND (created_at, image_id) < (?, ?)
+    ORDER BY created_at DESC, image_id DESC LIMIT 1"""
+NEWER_IMAGE = f"""
+    SELECT image_id FROM images WHERE {SHOWN} AND (created_at, image_id) > (?, ?)
+    ORDER BY created_at, image_id LIMIT 1"""
+SHOWN_BY = f"""
+    SELECT {{0}} AS value, COUNT(*) AS count FROM images INDEXED BY images_shown
+    WHERE {SHOWN} AND {{0}} IS NOT NULL AND {{0}} <> '' GROUP BY {{0}} ORDER BY COUNT(*) DESC, {{0}} LIMIT ?"""
+RESULT = "SELECT result FROM rows WHERE job_id = ? AND idx = ?"
 
 _FORGET_RECORD = """
     UPDATE rows SET result = json_set(

@@ -15,9 +15,10 @@ import aiosqlite
 from pydantic import BaseModel
 
 from ..schemas.jobs import ChatResult, Failure
+from ..schemas.records import ImageResult
 from ..schemas.resolved import ResolvedRequest
+from . import gallery_rows, submission
 from . import queries as q
-from . import submission
 from .database import Database, fetch_one
 from .heads import NEVER, Group, Head, Service
 from .model import (
@@ -75,6 +76,15 @@ class Store:
     async def jobs(self, client: str, *, room: str | None, only_open: bool, limit: int) -> list[StoredJob]:
         sql = q.OPEN_JOBS if only_open else q.JOBS
         return [StoredJob.from_row(found) for found in await self._db.fetch(sql, (client, room, limit))]
+
+    async def running_jobs(self) -> list[str]:
+        """Ids, of all clients; what was claimed first comes first."""
+        return [found["job_id"] for found in await self._db.fetch(q.RUNNING_JOBS)]
+
+    async def jobs_of(self, job_ids: Iterable[str]) -> dict[str, StoredJob]:
+        """Those that are known, of whichever client, by their ids."""
+        found = await self._db.fetch(q.JOBS_OF, (json.dumps(list(job_ids)),))
+        return {row["id"]: StoredJob.from_row(row) for row in found}
 
     async def rows(self, job_ids: Iterable[str]) -> dict[str, list[Row]]:
         """The rows of each job, in order."""
@@ -154,6 +164,8 @@ class Store:
             done = await fetch_one(connection, q.SUCCEED, (text, now, row.job_id, row.idx, row.attempt))
             if done is not None and image is not None:
                 await connection.execute(q.INSERT_IMAGE, image.values())
+                if isinstance(result, ImageResult):
+                    await connection.execute(q.TELL_IMAGE, (*gallery_rows.told(result).values(), image.image_id))
             return done is not None
 
     async def prompt_written(self, row: Row, request: ResolvedRequest) -> bool:

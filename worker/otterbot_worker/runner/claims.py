@@ -15,6 +15,10 @@ from .lanes import Current, Lane
 from .pictures import FULL_DISK_SECONDS
 from .runner_common import Shared
 
+DRAWS: frozenset[RowKind] = frozenset(("image", "describe"))
+"""What needs the GPU process."""
+NOTHING: frozenset[RowKind] = frozenset()
+
 
 class Claims:
     def __init__(
@@ -63,10 +67,10 @@ class Claims:
             now=time.time(),
             bounds=self._bounds,
             costs=Costs(self._speeds if lane.parts is None else lane.parts.speeds),
-            skip=held | lane.skips(self._needs_card),
+            skip=held | lane.skips(self._needs_card) | (DRAWS if lane.resting else NOTHING),
             others=self._others(lane, held),
         )
-        if choice is None or stands() or lane.rests:
+        if choice is None or stands() or lane.paused:
             return None
         kind = next(head.kind for head in heads if head.seq == choice.seq)
         # A prompt that is written beside a picture takes nobody's turn.
@@ -80,7 +84,7 @@ class Claims:
         return [
             other.seen(self._left(other), held | other.skips(self._needs_card))
             for other in self._cards
-            if other is not lane and not other.rests
+            if other is not lane and other.draws
         ]
 
     def _left(self, lane: Lane) -> float | None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import get_args
 
 from ..archive import Archive
+from ..gpu import driver
 from ..queue import disk, schedule
 from ..queue.model import Kind, Row, RowKind, StoredJob
 from ..schemas.jobs import Pause
@@ -93,6 +94,11 @@ class Dispatcher:
     def lanes(self) -> list[Lane]:
         """The cards, as the settings name them, and the lane beside them."""
         return [*self._cards, self._beside]
+
+    @property
+    def cards_at_work(self) -> int:
+        """Cards that neither rest nor are paused."""
+        return sum(lane.draws for lane in self._cards)
 
     @property
     def pause_state(self) -> Pause:
@@ -218,9 +224,8 @@ class Dispatcher:
                 await parts.card.free()
             await lane.sleep(self._pausing.rest if self._pausing.state.paused else None)
             return None
-        if lane.rest is not None and (until := lane.rest.until) is not None:
-            await lane.sleep(max(0.05, until - time.monotonic()))
-            return None
+        if lane.rest is not None and parts.gpu.pid is not None:
+            lane.rest.cool(driver.overheated(parts.gpu.info.device))
         row = await self._claim(lane)
         if row is None:
             await self._unload_when_idle(lane, parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
 from ..queue.model import Row, StoredJob, derived_state
@@ -63,7 +63,9 @@ class Live:
 class Views:
     """Builds ``schemas.Job``. Owns the cached line; ``Live`` belongs to the dispatcher, ``Speeds`` to both."""
 
-    def __init__(self, store: Store, live: Live, speeds: Speeds) -> None:
+    def __init__(self, store: Store, live: Live, speeds: Speeds, cards: Callable[[], int] = lambda: 1) -> None:
+        """``cards``: how many draw now."""
+        self._cards = cards
         self._store = store
         self._live = live
         self._speeds = speeds
@@ -158,7 +160,7 @@ class Views:
             waiting = line.seconds(person, job.kind, position[1])
             running = self.remaining()
             if waiting is not None and running is not None:
-                view.eta_s = round(waiting + running, 1)
+                view.eta_s = round((waiting + running) / max(1, self._cards()), 1)
         elif state is State.RUNNING:
             remaining = [self._remaining_of(row) for row in rows if row.state is State.RUNNING]
             known = [seconds for seconds in remaining if seconds is not None]

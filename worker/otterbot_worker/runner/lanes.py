@@ -71,8 +71,13 @@ class Lane:
     finished: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
-    def rests(self) -> bool:
-        return self.paused or (self.rest is not None and self.rest.reason is not None)
+    def resting(self) -> bool:
+        """It draws nothing for a while; the first one still talks, which needs no GPU process."""
+        return self.rest is not None and self.rest.reason is not None
+
+    @property
+    def draws(self) -> bool:
+        return not self.paused and not self.resting
 
     def skips(self, needs_card: Mapping[Kind, bool]) -> frozenset[RowKind]:
         """What is not for this lane."""

@@ -48,6 +48,12 @@ class Rest:
     def hold(self, reason: str, seconds: float) -> None:
         self._until, self._reason = self._clock() + seconds, reason
 
+    def cool(self, heat: str | None) -> None:
+        """``heat``: why it is too hot, as a sentence."""
+        if heat is not None and self.reason is None:
+            log.warning("%s rests for %d s: %s", self._name, FIRST_SECONDS, heat)
+            self.hold(heat, FIRST_SECONDS)
+
     def worked(self) -> None:
         """It did something to its end."""
         self._failures = self._rests = 0
