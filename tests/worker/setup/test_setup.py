@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import pwd
 import re
 import select
 import signal
@@ -21,7 +22,8 @@ import pytest
 import yaml
 from core_lab import WORKER
 
-from otterbot_worker import config_file
+from otterbot_worker import cli, config_file
+from otterbot_worker.setup import looking
 
 CTRL_C = "\x03"
 """It is no terminal of its own, so that the signal is sent."""
@@ -245,6 +247,42 @@ def test_a_system_unit_needs_its_user(home: Path) -> None:
     code, _, err = run(home, "--yes", "--service", "system", "--user", "nobody-of-this-name")
     assert code == 2
     assert "there is no user nobody-of-this-name; make one: useradd --system --create-home" in err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root writes units of the system")
+def test_a_system_unit_is_written_for_its_user(
+    tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In this process, with folders of its own in place of /etc. The user is root by another name."""
+    names = []
+
+    def known(name: str) -> pwd.struct_passwd:
+        names.append(name)
+        return pwd.struct_passwd((name, "x", 0, 0, "", str(tmp_path / "var"), "/bin/false"))
+
+    monkeypatch.setattr(pwd, "getpwnam", known)
+    monkeypatch.setattr(config_file, "SYSTEM_FILE", tmp_path / "etc/otterbot/worker.yaml")
+    monkeypatch.setattr(looking, "SYSTEM_UNITS", (str(tmp_path / "units"),))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    flags = ["setup", "--yes", "--service", "system", "--port", str(port), "--ollama", "none"]
+    assert cli.main([*flags, "--user", "mine"]) == 0
+    assert "systemctl daemon-reload && systemctl enable --now otterbot-worker" in capsys.readouterr().out
+    modes = {
+        "etc/otterbot": 0o755,
+        "etc/otterbot/worker.yaml": 0o644,
+        "units": 0o755,
+        "units/otterbot-worker.service": 0o644,
+        "var/data": 0o700,
+        "var/data/token": 0o600,
+    }
+    for path, mode in modes.items():
+        assert stat.S_IMODE((tmp_path / path).stat().st_mode) == mode, path
+    unit = (tmp_path / "units/otterbot-worker.service").read_text()
+    assert "\nUser=mine\n" in unit
+    assert f"serve --config {tmp_path}/etc/otterbot/worker.yaml\n" in unit
+    assert cli.main(["setup", "--yes"]) == 0, "the unit that is there says which service, and whose"
+    assert names == ["mine", "mine"]
+    assert f"nothing changes in {tmp_path}/units/otterbot-worker.service" in capsys.readouterr().out
 
 
 def test_the_other_commands_find_the_settings_that_were_written(home: Path, port: int, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from ..own_worker import Refused
 from . import looking
 from .unit import NAME
 
+DEFAULT = "otterbot"
 Service = Literal["user", "system", "compose", "none"]
 
 
@@ -29,6 +31,11 @@ class Account:
     @property
     def settings(self) -> Path:
         return config_file.SYSTEM_FILE if self.system else config_file.user_file()
+
+    @property
+    def data_dir(self) -> Path | None:
+        """Where it is kept unless somebody says otherwise; ``None``: as the settings have it."""
+        return self.home / "data" if self.system else None
 
     @property
     def cache(self) -> Path:
@@ -52,22 +59,33 @@ def units() -> dict[str, Path]:
     }
 
 
-def of(service: Service, name: str) -> Account:
-    """:raises Refused:"""
+def of(service: Service, name: str | None) -> Account:
+    """``name``: of a user of its own; ``None``: that of the unit that is there, else `DEFAULT`. :raises Refused:"""
     if service != "system":
         me = pwd.getpwuid(os.geteuid())
         return Account(name=me.pw_name, uid=me.pw_uid, gid=me.pw_gid, home=Path.home(), system=False)
     if os.geteuid() != 0:
         raise Refused("a unit of the system is written by root: sudo otterbot-worker setup --service system")
+    name = name or _user_of_unit(units()["system"]) or DEFAULT
     try:
         found = pwd.getpwnam(name)
     except KeyError:
         todo = f"useradd --system --create-home --home-dir /var/lib/{name} --shell /usr/sbin/nologin {name}"
         raise Refused(f"there is no user {name}; make one: {todo}") from None
     account = Account(name=name, uid=found.pw_uid, gid=found.pw_gid, home=Path(found.pw_dir), system=True)
-    if (closed := _closed_to(account, Path(program()[0]))) is not None:
-        raise Refused(f"{name} cannot open {closed}, where the worker is installed; install it into /opt/otterbot, say")
+    for path in (Path(program()[0]), Path(sys.executable).resolve()):
+        if (closed := _closed_to(account, path)) is not None:
+            todo = "install it, and a Python, where everybody may look, as into /opt/otterbot"
+            raise Refused(f"{name} cannot open {closed}, where the worker or its Python is installed; {todo}")
     return account
+
+
+def _user_of_unit(path: Path) -> str | None:
+    try:
+        found = re.search(r"^User=([a-z_][a-z0-9_-]*)$", path.read_text("utf-8"), re.MULTILINE)
+    except (OSError, UnicodeDecodeError):
+        return None
+    return found[1] if found else None
 
 
 def program() -> list[str]:

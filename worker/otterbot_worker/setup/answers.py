@@ -74,7 +74,7 @@ def chat_and_downloads(questions: Questions, asked: argparse.Namespace, config: 
 
 def all_of(questions: Questions, asked: argparse.Namespace, config: Config, who: Account, *, new: bool) -> Answers:
     """``new``: there are no settings yet. :raises Refused:"""
-    kept = str(who.home if new and who.system else config.data_dir)
+    kept = str((who.data_dir if new else None) or config.data_dir)
     data_dir = questions.value("Where queue, token and pictures are kept", asked.data_dir, kept, _folder)
     question = "Where it listens: 127.0.0.1 for a Maubot on this machine, else an address of your LAN or VPN"
     host = questions.value(question, asked.host, config.api.host, looking.host)

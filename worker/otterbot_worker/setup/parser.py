@@ -24,7 +24,7 @@ def add_parser(commands: Any, common: argparse.ArgumentParser) -> None:
     made.add_argument("--ollama", metavar="URL", help="its address, or none")
     about = "whether a model that is not here may be downloaded when it is first asked for"
     made.add_argument("--downloads", choices=("yes", "no"), help=about)
-    made.add_argument("--user", metavar="NAME", default="otterbot", help="of a system unit (default: otterbot)")
+    made.add_argument("--user", metavar="NAME", help="whose a system unit is (default: otterbot)")
     made.add_argument("--yes", action="store_true", help="ask nothing: take the flags, and else what would be offered")
     made.set_defaults(run=_run)
 

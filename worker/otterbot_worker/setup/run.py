@@ -141,7 +141,10 @@ def _write(path: Path, text: str, changed: list[str], who: Account, config: Conf
     from ..api.auth import BadToken, load_tokens
 
     if changed:
-        path.parent.mkdir(mode=0o755 if who.system else 0o700, parents=True, exist_ok=True)
+        if not path.parent.is_dir():
+            path.parent.mkdir(mode=0o700, parents=True)
+            if who.system:
+                path.parent.chmod(0o755)  # our umask would leave it to root
         target = path.resolve()
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o644 if who.system else 0o600
         durable.write(target, text.encode())
@@ -180,7 +183,10 @@ def _write_unit(
             return True
         durable.write(path.with_name(f"{path.name}.old"), path.read_bytes())
         print(f"kept: {path}.old")
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    if not path.parent.is_dir():
+        path.parent.mkdir(parents=True)
+        if who.system:
+            path.parent.chmod(0o755)
     durable.write(path, text.encode())
     path.chmod(0o644)
     print(f"written: {path}")
