@@ -16,6 +16,7 @@ CHOOSES = {"config.py", "chat/backends.py"}
 """Where backends are named and one of them is chosen."""
 
 API_NAMES = {
+    "api/compat/results.py": {"ollama_unreachable"},
     "api/routes_info.py": {"ollama"},
     "chat/failures.py": {"ollama_unreachable"},
     "schemas/jobs.py": {"ollama_unreachable"},

@@ -13,10 +13,10 @@ from typing import Any
 
 import yaml
 
-from . import places
+from . import forking, places
 from .client import User
 from .events import Ev
-from .maubot import Maubot, build_plugin
+from .maubot import Maubot, packed_plugin
 from .places import merged
 from .power import Disk
 from .proxy import Proxy
@@ -29,7 +29,6 @@ SMALL: dict[str, Any] = {"gpu": {"device": "cpu", "threads": 1}, "images": {"dow
 """The worker's settings on a test machine: the processor, one thread of it, and the model that it brings."""
 TWO_MODELS = {"catalogue": str(places.TEST_MODELS), "default_model": "otter-mini"}
 TEST_CONTROLNET = "noise-canny"
-ALONE = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 
 QUIET: dict[str, Any] = {"reactions": {"offer": "off"}}
 """What most tests do without: reactions of the bot's that belong to no request, and that no test waits for."""
@@ -52,12 +51,12 @@ class Lab:
     ) -> None:  # fmt: skip
         self.root, self.with_worker, self.proxies, self.plugin_source = root, worker, proxies, plugin_source
         self.model = model
-        self.synapse = Synapse(root / "synapse", limits=limits)
-        self.maubot = Maubot(root / "maubot", log=root / "maubot.log")
+        self.synapse = Synapse(root / "synapse", limits=limits, lean=True)
+        self.maubot = Maubot(root / "maubot", log=root / "maubot.log", forked="maubot")
         settings = merged(SMALL, {"images": TWO_MODELS} if model else {})
         settings = merged(settings, {"archive": {"min_free_gb": 0.004}} if disks else {})
-        alone = {**ALONE, "HF_HUB_CACHE": str(root / "hub")}  # whatever else this machine has
-        self.worker = Worker(root / "worker", config=merged(settings, worker_config or {}), env=alone)
+        alone = {**places.ALONE, "HF_HUB_CACHE": str(root / "hub")}  # whatever else this machine has
+        self.worker = Worker(root / "worker", config=merged(settings, worker_config or {}), env=alone, forked="worker")
         self.disks: dict[str, Disk] = {}
         if disks:
             folders = {"maubot": self.maubot.root, "worker": self.worker.data}
@@ -95,14 +94,17 @@ class Lab:
             nets = self.worker.data / "controlnets"
             nets.mkdir()
             (nets / TEST_CONTROLNET).symlink_to(self.model.with_name(TEST_CONTROLNET))
-        self.packed, *_ = await asyncio.gather(
-            asyncio.to_thread(build_plugin, self.plugin_source, self.root / "packed"),
+        await asyncio.to_thread(forking.prepare)
+        (name, packed), *_ = await asyncio.gather(
+            asyncio.to_thread(packed_plugin, self.plugin_source),
             self.synapse.start(),
             self.maubot.start(),
             self.worker.start() if self.with_worker else asyncio.sleep(0),
             self.matrix_proxy.start(),
             self.worker_proxy.start(),
         )
+        self.packed = self.root / name
+        self.packed.write_bytes(packed)
         self.times["servers"] = time.monotonic() - started
         self.bot_login = await self.synapse.register("otterbot")
         self.bot = self.bot_login.user_id

@@ -7,7 +7,9 @@ import contextlib
 import io
 import os
 import subprocess
+import tempfile
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,14 @@ def build_plugin(source: Path, target: Path) -> Path:
     return packed
 
 
+@cache
+def packed_plugin(source: Path) -> tuple[str, bytes]:
+    """The file's name and what :func:`build_plugin` writes, made once in this process: no test changes the sources."""
+    with tempfile.TemporaryDirectory(prefix="otterbot-packed-") as folder:
+        packed = build_plugin(source, Path(folder))
+        return packed.name, packed.read_bytes()
+
+
 class Maubot:
     """The server with one administrator; everything goes through its management API."""
 
@@ -50,6 +60,7 @@ class Maubot:
 
     def __init__(
         self, root: Path, *, port: int | None = None, password: str = "otter", log: Path | None = None,
+        forked: str = "",
     ) -> None:  # fmt: skip
         self.root, self.port, self.password = root, port or free_port(), password
         self.url = f"http://127.0.0.1:{self.port}"
@@ -58,8 +69,8 @@ class Maubot:
         self.clock_file = root / "clock"
         """By how many seconds this process's clock is wrong: see :mod:`lab.clock.sitecustomize`."""
         command = [places.python("maubot"), "-m", "maubot", "-c", "config.yaml"]
-        clock = {"PYTHONPATH": str(Path(__file__).with_name("clock")), "LAB_CLOCK": str(self.clock_file)}
-        self.proc = Proc("maubot", command, root, log or root / "maubot.log", clock)
+        clock = {"PYTHONPATH": places.CLOCK, "LAB_CLOCK": str(self.clock_file)}
+        self.proc = Proc("maubot", command, root, log or root / "maubot.log", clock, forked)
 
     def write_config(self) -> None:
         """Maubot rewrites its configuration (the password becomes a hash), so it is written once."""

@@ -28,6 +28,11 @@ NO_LIMITS: dict[str, Any] = {
     "rc_admin_redaction": _FREE, "rc_presence": {"per_user": _FREE}, "rc_profile": _FREE,
 }  # fmt: skip
 """What lifts Synapse's rate limits for everybody; the tests that are about limits leave them as they come."""
+LEAN: dict[str, Any] = {
+    "push": {"enabled": False}, "send_federation": False, "update_user_directory_from_worker": "nobody",
+    "gc_thresholds": [100_000, 50, 50], "gc_min_interval": ["1m", "10m", "1h"],
+}  # fmt: skip
+"""What Synapse does for others than this lab's few people: a sixth of its work."""
 
 
 @dataclass(frozen=True)
@@ -43,15 +48,17 @@ class Synapse:
 
     def __init__(
         self, root: Path, *, port: int | None = None, server_name: str = "lab.test", limits: bool = False,
-        extra: dict[str, Any] | None = None, secret: str | None = None,
+        extra: dict[str, Any] | None = None, secret: str | None = None, lean: bool = False,
     ) -> None:  # fmt: skip
+        """``lean``: with less of what tests do not see, see :data:`LEAN` and :mod:`lab.one_thread`."""
         self.root, self.server_name = root, server_name
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.secret = secret or secrets.token_hex(16)
-        self.extra = {**({} if limits else NO_LIMITS), **(extra or {})}
+        self.extra = {**({} if limits else NO_LIMITS), **(LEAN if lean else {}), **(extra or {})}
         self.boot_s = 0.0
-        command = [places.python("synapse"), "-m", "synapse.app.homeserver", "-c", "homeserver.yaml"]
+        program = ["-P", str(Path(__file__).with_name("one_thread.py"))] if lean else ["-m", "synapse.app.homeserver"]
+        command = [places.python("synapse"), *program, "-c", "homeserver.yaml"]
         self.proc = Proc("synapse", command, root, root / "synapse.log")
 
     @property

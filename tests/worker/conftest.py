@@ -21,6 +21,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from draw_tasks import draw_task
 from hub import Hub
 
+from forks import client as forks
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.gpu.process import GpuProcess
 from otterbot_worker.models.catalogue import Catalogue, load_catalogue
@@ -54,6 +55,22 @@ models:
   tiny-zimage: {<<: *flow, folder: tiny-zimage, family: zimage}
   tiny-klein: {<<: *flow, folder: tiny-klein, family: flux2}
 """
+
+
+@pytest.fixture(scope="session", autouse=True)
+def servers() -> Iterator[forks.Servers]:
+    """The small processes of all tests are forks (`forks`), and the GPU processes too."""
+    made = forks.Servers()
+    with forks.forking(made, anew=True):
+        yield made
+    made.close()
+
+
+@pytest.fixture
+def new_processes() -> Iterator[None]:
+    """For tests of the start itself: nothing forks."""
+    with forks.forking(lambda _: None):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -151,7 +168,9 @@ def make_task(entries: dict[str, ModelEntry], tmp_path: Path) -> Callable[..., D
 
 
 @pytest.fixture
-def make_process(tmp_path: Path) -> Callable[..., GpuProcess]:
+def make_process(tmp_path: Path, servers: forks.Servers) -> Callable[..., GpuProcess]:
+    servers("draws")  # in time: who waits for it in an event loop would stop that
+
     def make(**changes: Any) -> GpuProcess:
         settings: dict[str, Any] = {
             "device": "cpu",
@@ -167,8 +186,9 @@ def make_process(tmp_path: Path) -> Callable[..., GpuProcess]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def process(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[GpuProcess]:
+async def process(tmp_path_factory: pytest.TempPathFactory, servers: forks.Servers) -> AsyncIterator[GpuProcess]:
     """One process for all tests that leave it well."""
+    servers("draws")
     gpu = GpuProcess(
         device="cpu",
         lock_path=tmp_path_factory.mktemp("lock") / "card.lock",

@@ -47,7 +47,20 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
     assert (config.api.port, config.api.host, config.chat.ollama_url) == (9000, "10.0.0.1", None)
 
 
+def test_a_list_can_come_from_the_environment(tmp_path: Path) -> None:
+    assert load(None, {"OTTERBOT_API__COMPAT": '["openai"]'}).api.compat == ("openai",)
+    path = tmp_path / "worker.yaml"
+    path.write_text("api: {compat: [a1111, openai]}\n")
+    assert load(path, {}).api.compat == ("a1111", "openai")
+    assert load(path, {"OTTERBOT_API__COMPAT": "[]"}).api.compat == ()
+
+
 REFUSED = {
+    "a program that nobody knows": (
+        f"api: {{compat: [{SECRET}]}}",
+        "api.compat.0: expected one of 'openai' or 'a1111'",
+    ),
+    "a word for a list": (f"api: {{compat: {SECRET}}}", "api.compat: expected a list"),
     "an unknown section": (f"apis: {SECRET}", "apis: unknown key; known here: data_dir, api"),
     "an unknown key": (f"api: {{prot: {SECRET}}}", "api.prot: unknown key; known here: host, port"),
     "an unknown option of a model": (

@@ -40,6 +40,7 @@ def long(key: str = "key-00001", **fields: object) -> Json:
     return image(key, **{"steps": 30, **fields})
 
 
+@pytest.mark.usefixtures("new_processes")
 async def test_it_starts_fast_small_and_without_torch(worker: Process) -> None:
     started = time.monotonic()
     async with worker.running() as api:

@@ -59,6 +59,7 @@ class ApiConfig(_Section):
     max_streams: Annotated[int, Field(ge=1, le=1000)] = 16
     max_connections: Annotated[int, Field(ge=16, le=10_000)] = 512
     max_connections_per_address: Annotated[int, Field(ge=8, le=10_000)] = 128
+    compat: tuple[Literal["openai", "a1111"], ...] = ()
     page: Annotated[Literal["auto", "on", "off"], BeforeValidator(_on_or_off)] = "auto"
     page_hosts: list[HostName] = []
 

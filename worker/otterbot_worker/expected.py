@@ -25,6 +25,7 @@ _KINDS = {
     "dict": "keys and values",
     "model": "keys and values",
     "list": "a list",
+    "tuple": "a list",
     "finite_number": "a finite number",
 }
 _WORDS = {

@@ -18,6 +18,13 @@ from otterbot.outbox import offers
 OFFERED = ["🔁", "🎲", "⬆\ufe0f"]
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine with much else to do takes longer than people wait."""
+    monkeypatch.setattr(offers, "LATE", 3600.0)
+    monkeypatch.setattr(offers, "REST", 3600.0)
+
+
 @pytest_asyncio.fixture
 async def rig(rig: Rig) -> AsyncIterator[Rig]:
     rig.values = replace(rig.values, reactions=ReactionValues())

@@ -14,6 +14,7 @@ from otterbot import texts
 from otterbot.config import ReactionValues
 from otterbot.matrix import event_content
 from otterbot.matrix.event_content import OUR_KEY
+from otterbot.outbox import offers
 from otterbot.requests.following import CHOSEN
 from otterbot.requests.sheet_fields import MOST, packed, sheet_in
 from otterbot.requests.sheets import offered
@@ -316,7 +317,8 @@ OFFERS: dict[str, tuple[dict[str, Any], list[str]]] = {
 
 
 @pytest.mark.parametrize("case", OFFERS)
-async def test_what_is_offered_under_a_sheet(rig: Rig, case: str) -> None:
+async def test_what_is_offered_under_a_sheet(rig: Rig, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
+    monkeypatch.setattr(offers, "LATE", 3600.0)
     body, wanted = OFFERS[case]
     rig.values = replace(rig.values, reactions=ReactionValues())
     await rig.done(await rig.ask(body=body))

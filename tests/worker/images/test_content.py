@@ -28,7 +28,7 @@ from otterbot_worker.sampling import samplers
 pytestmark = pytest.mark.filterwarnings("ignore")  # the libraries' own, which the GPU process ignores as well
 
 SEEDS = range(1, 5)
-STEPS = 12
+STEPS = 8
 PROMPT = "otter, cowboy hat"
 Pictures = np.ndarray[Any, np.dtype[np.uint8]]
 Paint = Callable[..., Pictures]
@@ -166,7 +166,7 @@ def test_larger_pictures_show_the_same_once(paint: Paint, judge: Judge) -> None:
     """In tiles: what is seen at a glance is the picture that it was before, and no tile has an otter of its own."""
     prompt = f"{PROMPT}, beach"
     before = paint(prompt, seeds=SEEDS[:2])
-    hires = {"scale": 2.0, "strength": 0.35, "steps": 20, "upscaler": "lanczos", "width": 256, "height": 256}
+    hires = {"scale": 2.0, "strength": 0.35, "steps": 12, "upscaler": "lanczos", "width": 256, "height": 256}
     after = paint(prompt, seeds=SEEDS[:2], hires={**hires, "tile": [128, 128]})
     small = np.stack([np.asarray(Image.fromarray(one).resize((128, 128), Image.Resampling.BOX)) for one in after])
     assert (judge.score(small, "animal", "otter") > 0.5).all()

@@ -23,6 +23,7 @@ from . import (
     routes_operator,
     routes_prompts,
 )
+from .compat import mount as compat
 from .mounts import Mount, only
 from .operations import Operation
 from .parts import PARTS, open_parts
@@ -67,7 +68,14 @@ def create_app(config: Config, tokens: Mapping[str, str], mounts: Sequence[Mount
     access = auth.Access(known, WrongTokens(config.token_file(next(iter(config.api.clients)))))
     app = web.Application(
         client_max_size=config.api.max_body_bytes,
-        middlewares=[_count, problems.middleware, disk_full.middleware, auth.middleware(access, elsewhere)],
+        middlewares=[
+            _count,
+            compat.answers(),
+            problems.middleware,
+            disk_full.middleware,
+            compat.admission(config),
+            auth.middleware(access, elsewhere),
+        ],
     )
     app.middlewares.extend(only(mount) for mount in mounts)
     app[auth.ACCESS] = access
@@ -83,6 +91,7 @@ def create_app(config: Config, tokens: Mapping[str, str], mounts: Sequence[Mount
             yield
 
     app.cleanup_ctx.append(parts)
+    compat.add(app, config)
     for mount in mounts:
         mount.add(app)
     app.on_shutdown.append(_end_streams)

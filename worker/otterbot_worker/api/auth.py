@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 _held = Seldom(__name__, "too many wrong tokens came from an address; for a minute none from there is looked at")
 
 OPEN_PATHS = frozenset({"/healthz"})
+OPEN = web.RequestKey("open", bool)
+"""Set by a middleware before: this request needs no token."""
 MIN_TOKEN = 16
 
 
@@ -229,12 +231,13 @@ ACCESS = web.AppKey("access", Access)
 
 
 def middleware(access: Access, elsewhere: Callable[[str], bool] = lambda _: False) -> Middleware:
-    """Refuses every request without a known token, except the open ones. ``elsewhere``: whether a path has a door of
-    its own."""
+    """Refuses every request without a known token, except the open ones, and what a middleware before has let in.
+    ``elsewhere``: whether a path has a door of its own."""
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path not in OPEN_PATHS and not elsewhere(request.path):
+        let_in = CLIENT in request or OPEN in request
+        if request.path not in OPEN_PATHS and not let_in and not elsewhere(request.path):
             request[CLIENT] = access.admit(offered(request.headers.get("Authorization", "")), request.remote)
         return await handler(request)
 

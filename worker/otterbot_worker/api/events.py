@@ -93,13 +93,30 @@ class Subscriber:
         self.wake.set()
 
 
+@dataclass(eq=False, kw_only=True)
+class Watch:
+    """One job, for a request that waits for it: what has happened since it last looked."""
+
+    changed: bool = True
+    """To be looked up: at first it may have changed before anybody watched."""
+    progress: dict[int, Progress] = field(default_factory=dict)
+    """The newest of each of its pictures."""
+    said: ChatEvent | None = None
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    closed: bool = False
+    """The worker ends."""
+
+
 class Hub:
     """The dispatcher's ``Listener``; hands what happens to every stream of the client that it concerns."""
 
     def __init__(self, pause: Callable[[], Pause]) -> None:
         self._pause = pause
         self._audiences: dict[str, Audience] = {}
+        self._watches: dict[str, set[Watch]] = {}
+        """By job."""
         self._moved = asyncio.Event()
+        self._closed = False
         self.changed = asyncio.Event()
         """Set whenever a job has changed."""
 
@@ -107,6 +124,9 @@ class Hub:
 
     def job_changed(self, client: str, job_id: str) -> None:
         self.changed.set()
+        for watch in self._watches.get(job_id, ()):
+            watch.changed = True
+            watch.wake.set()
         if (audience := self._audiences.get(client)) is None:
             return
         for subscriber in audience.subscribers:
@@ -116,10 +136,17 @@ class Hub:
         audience.tell(("job", job_id, 0), Piece())
 
     def progressed(self, client: str, job_id: str, index: int, progress: Progress) -> None:
+        for watch in self._watches.get(job_id, ()):
+            watch.progress[index] = progress
+            watch.wake.set()
         self._tell(client, ("progress", job_id, index), ProgressEvent(job_id=job_id, index=index, progress=progress))
 
     def chat_text(self, client: str, job_id: str, attempt: int, text: str) -> None:
-        self._tell(client, ("chat", job_id, 0), ChatEvent(job_id=job_id, attempt=attempt, text=text))
+        event = ChatEvent(job_id=job_id, attempt=attempt, text=text)
+        for watch in self._watches.get(job_id, ()):
+            watch.said = event
+            watch.wake.set()
+        self._tell(client, ("chat", job_id, 0), event)
 
     def pause_changed(self) -> None:
         piece = Piece(PauseEvent(pause=self._pause()))
@@ -151,8 +178,24 @@ class Hub:
             if not audience.subscribers:
                 self._audiences.pop(client, None)
 
+    @contextmanager
+    def watch(self, job_id: str) -> Iterator[Watch]:
+        """For who waits for one job, which is no stream of its client's."""
+        watch = Watch(closed=self._closed)
+        self._watches.setdefault(job_id, set()).add(watch)
+        try:
+            yield watch
+        finally:
+            self._watches[job_id].discard(watch)
+            if not self._watches[job_id]:
+                del self._watches[job_id]
+
     def close(self) -> None:
-        """Ends every stream."""
+        """Ends every stream, and all waiting for single jobs."""
+        self._closed = True
+        for watch in (watch for watches in self._watches.values() for watch in watches):
+            watch.closed = True
+            watch.wake.set()
         for subscriber in self._subscribers():
             subscriber.close()
 

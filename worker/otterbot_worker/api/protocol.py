@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from aiohttp import web
@@ -30,6 +31,10 @@ class Connection(web.RequestHandler):
     _link: Link | None = None
     _connections: Connections | None = None
 
+    def __init__(self, *args: Any, **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        self._told: set[Callable[[], None]] = set()
+
     def follow(self, link: Link, connections: Connections) -> None:
         """Report the phases to ``link``, and the end to ``connections``."""
         self._link, self._connections = link, connections
@@ -43,6 +48,17 @@ class Connection(web.RequestHandler):
         if self._link is not None and self._connections is not None:
             self._connections.drop(self._link)
         super().connection_lost(exc)
+        for tell in list(self._told):
+            tell()
+
+    @contextmanager
+    def telling(self, tell: Callable[[], None]) -> Iterator[None]:
+        """Within it, ``tell`` is called when the connection ends; ``request.transport`` is ``None`` by then."""
+        self._told.add(tell)
+        try:
+            yield
+        finally:
+            self._told.discard(tell)
 
     def began(self, request: web.BaseRequest) -> None:
         """Called when the request line and all headers are read."""

@@ -10,6 +10,7 @@ from aiohttp import web
 from ..archive.films import FILM_TYPE
 from ..errors import CannotLook
 from ..queue.model import ImageRow
+from . import delivery
 from .auth import client_of
 from .operations import Operation
 from .parts import PARTS, Parts
@@ -43,14 +44,7 @@ async def film(request: web.Request) -> web.StreamResponse:
 
 
 async def delivered(request: web.Request) -> web.Response:
-    parts = request.app[PARTS]
-    image = await _known(request)
-    now = time.time()
-    await parts.store.image_delivered(image.image_id, now)
-    if image.is_sheet and image.job_id:  # one that was taken in from its file alone belongs to no job
-        await parts.sheets.delivered(image.job_id, now)
-    if parts.archive.gone_when_delivered(image.private):
-        await _remove(parts, [image], now)
+    await delivery.delivered(request.app[PARTS], await _known(request), time.time())
     return web.Response(status=204)
 
 
@@ -90,7 +84,7 @@ async def remove(parts: Parts, image: ImageRow, key: str | None = None) -> None:
         doomed = [image, *(others if last else [])]
     else:
         doomed = []
-    await _remove(parts, doomed, time.time())
+    await delivery.remove(parts, doomed, time.time())
     if image.job_id and not image.is_sheet and image in doomed:
         await parts.sheets.stale(image.job_id)
         parts.hub.changed.set()
@@ -99,14 +93,6 @@ async def remove(parts: Parts, image: ImageRow, key: str | None = None) -> None:
 async def _given_up(parts: Parts, image: ImageRow, key: str | None) -> bool:
     """Whether the picture's file goes. ``key``: of the job that does not use it any more; ``None``: whoever does."""
     return key is None or await parts.images.given_up(image.image_id, key)
-
-
-async def _remove(parts: Parts, images: list[ImageRow], now: float) -> None:
-    for image in images:
-        if image.gone_at is None:
-            await parts.archive.delete(image.relpath)
-            await parts.store.images_gone([image.relpath], now)
-            await parts.store.forget_record(image)
 
 
 async def _known(request: web.Request) -> ImageRow:

@@ -39,6 +39,11 @@ HASHING_SECONDS = 1.0
 
 
 async def models(request: web.Request) -> web.Response:
+    return reply(Models(models=await all_models(request), samplers=samplers.names()))
+
+
+async def all_models(request: web.Request) -> list[Model]:
+    """The catalogue's and the chat backend's."""
     parts = request.app[PARTS]
     _, chat_models = await parts.chat.get()
     default_chat = await parts.chat.default_model()
@@ -57,7 +62,7 @@ async def models(request: web.Request) -> web.Response:
         )
         for model in chat_models
     ]
-    return reply(Models(models=found, samplers=samplers.names()))
+    return found
 
 
 def _image_models(catalogue: Catalogue, default: str) -> list[Model]:
@@ -107,10 +112,11 @@ def _available(catalogue: Catalogue, entry: ModelEntry, broken: dict[str, str]) 
 
 
 async def loras(request: web.Request) -> web.Response:
-    return reply(Loras(loras=await asyncio.to_thread(_loras, request.app[PARTS].library)))
+    return reply(Loras(loras=await asyncio.to_thread(all_loras, request.app[PARTS].library)))
 
 
-def _loras(library: Library) -> list[Lora]:
+def all_loras(library: Library) -> list[Lora]:
+    """And embeddings. Reads files, so it runs in a thread."""
     library.hash_some(HASHING_SECONDS)
     found = []
     try:

@@ -64,22 +64,27 @@ def texts(path: Path) -> dict[str, str | None]:
     if not stat.S_ISREG(path.stat().st_mode):
         raise BadPicture("is not a file")
     with path.open("rb") as file:
-        head = file.read(12)
-        if head.startswith(_PNG):
-            file.seek(len(_PNG))
-            found = _of_png(file)
-        elif head.startswith(_JPEG):
-            file.seek(2)
-            found = _of_jpeg(file)
-        elif head.startswith(b"RIFF") and head.endswith(b"WEBP"):
-            found = _of_exif(_webp_exif(file))
-        else:
-            raise BadPicture("is not a PNG, JPEG or WebP picture")
-        first: dict[str, str | None] = {}
-        for keyword, text in islice(found, _MAX_TEXTS):
-            if first.get(keyword) is None:
-                first[keyword] = text
-        return first
+        return texts_in(file)
+
+
+def texts_in(file: BinaryIO) -> dict[str, str | None]:
+    """The same of a file that is open at its beginning. :raises BadPicture: :raises OSError:"""
+    head = file.read(12)
+    if head.startswith(_PNG):
+        file.seek(len(_PNG))
+        found = _of_png(file)
+    elif head.startswith(_JPEG):
+        file.seek(2)
+        found = _of_jpeg(file)
+    elif head.startswith(b"RIFF") and head.endswith(b"WEBP"):
+        found = _of_exif(_webp_exif(file))
+    else:
+        raise BadPicture("is not a PNG, JPEG or WebP picture")
+    first: dict[str, str | None] = {}
+    for keyword, text in islice(found, _MAX_TEXTS):
+        if first.get(keyword) is None:
+            first[keyword] = text
+    return first
 
 
 # ---------------------------------------------------------------- PNG

@@ -79,12 +79,19 @@ class Wishes:
     """Of the answer at most."""
     tools: tuple[Tool, ...] = ()
     """What the model may call, where it and its backend can (`Capabilities.calls_tools`)."""
+    temperature: float | None = None
+    sampling: Mapping[str, float] = field(default_factory=dict)
+    """Further numbers by the names that all servers have for them, as ``top_p``."""
 
     def applied(self, options: ModelOptions, *, thinks: bool) -> ModelOptions:
         """``thinks``: the answer's tokens are the thought's, too, which gets some of its own."""
         if self.tokens is not None:
             most = self.tokens + (THOUGHT_TOKENS if thinks else 0)
             options = replace(options, num_predict=min(options.answer, most))
+        if self.temperature is not None:
+            options = replace(options, temperature=self.temperature)
+        if self.sampling:
+            options = replace(options, more={**options.more, **self.sampling})
         if self.seed is not None:
             # Some servers take more than 31 bits for a negative number, or for "any".
             options = replace(options, more={**options.more, "seed": self.seed % 2**31})
@@ -193,6 +200,8 @@ class ChatOutcome:
     """Where it answered from the words alone: models that would have seen the pictures."""
     usage: Usage | None = None
     """``None``: the server did not count, or not to the end."""
+    cut: bool = False
+    """It ended at its greatest length; ``notes`` say which one."""
     calls: tuple[ToolCall, ...] = ()
     """Of an answer that came whole; its ``text`` may be empty then."""
 

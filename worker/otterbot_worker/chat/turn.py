@@ -114,6 +114,7 @@ class Turns:
             left_out=turn.left_out,
             seeing=chosen.seeing[: sight.NAMED] if turn.blind else (),
             usage=answer.usage,
+            cut=answer.cut,
             calls=calls,
         )
 

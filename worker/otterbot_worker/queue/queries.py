@@ -42,6 +42,9 @@ JOBS = """
 OPEN_JOBS = f"""
     SELECT * FROM jobs WHERE id IN (SELECT job_id FROM rows WHERE {_OPEN} AND client = ?1)
     AND (?2 IS NULL OR room = ?2) ORDER BY created_at, rowid LIMIT ?3"""
+OPEN_IN_ROOMS = f"""
+    SELECT * FROM jobs WHERE id IN (SELECT job_id FROM rows WHERE {_OPEN})
+    AND room IN (SELECT value FROM json_each(?)) ORDER BY created_at, rowid"""
 ROWS = "SELECT * FROM rows WHERE job_id IN (SELECT value FROM json_each(?)) ORDER BY job_id, idx"
 ROW = "SELECT * FROM rows WHERE seq = ?"
 OPEN_COUNTS = f"""
@@ -118,6 +121,10 @@ CANCEL = f"""
 IMAGE = "SELECT * FROM images WHERE image_id = ? AND client = ?"
 IMAGES_HERE = "SELECT * FROM images WHERE gone_at IS NULL"
 IMAGE_OF_ANY = "SELECT * FROM images WHERE image_id = ?"
+UNDELIVERED_IN_ROOMS = """
+    SELECT images.* FROM images JOIN jobs ON jobs.id = images.job_id
+    WHERE images.gone_at IS NULL AND images.delivered_at IS NULL
+    AND jobs.room IN (SELECT value FROM json_each(?))"""
 INSERT_IMAGE = """
     INSERT INTO images (image_id, client, job_id, idx, relpath, mimetype, thumbnail_type, private, created_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
@@ -126,7 +133,7 @@ IMAGES_OF_JOB = "SELECT * FROM images WHERE job_id = ? AND gone_at IS NULL ORDER
 IMAGE_DELIVERED = "UPDATE images SET delivered_at = COALESCE(delivered_at, ?) WHERE image_id = ?"
 IMAGE_KEPT = "UPDATE images SET kept = ? WHERE image_id = ?"
 IMAGES_GONE = """
-    UPDATE images SET gone_at = COALESCE(gone_at, ?), prompt = NULL, words = NULL
+    UPDATE images SET gone_at = COALESCE(gone_at, ?), prompt = NULL, words = NULL, owner = NULL, room = NULL
     WHERE relpath IN (SELECT value FROM json_each(?))"""
 UNUSE_IMAGE = "UPDATE image_users SET over = 1 WHERE image_id = ? AND key = ? RETURNING key"
 RELEASE_IMAGE = "UPDATE images SET released = 1 WHERE image_id = ?"

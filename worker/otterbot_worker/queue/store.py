@@ -77,6 +77,11 @@ class Store:
         sql = q.OPEN_JOBS if only_open else q.JOBS
         return [StoredJob.from_row(found) for found in await self._db.fetch(sql, (client, room, limit))]
 
+    async def open_in(self, rooms: Sequence[str]) -> list[StoredJob]:
+        """Of every client, the oldest first."""
+        found = await self._db.fetch(q.OPEN_IN_ROOMS, (json.dumps(list(rooms)),))
+        return [StoredJob.from_row(row) for row in found]
+
     async def running_jobs(self) -> list[str]:
         """Ids, of all clients; what was claimed first comes first."""
         return [found["job_id"] for found in await self._db.fetch(q.RUNNING_JOBS)]
@@ -215,6 +220,11 @@ class Store:
 
     async def images_here(self) -> list[ImageRow]:
         found = await self._db.fetch(q.IMAGES_HERE)
+        return [ImageRow.from_row(row) for row in found]
+
+    async def undelivered_in(self, rooms: Sequence[str]) -> list[ImageRow]:
+        """Pictures of every client's jobs there that nobody has fetched."""
+        found = await self._db.fetch(q.UNDELIVERED_IN_ROOMS, (json.dumps(list(rooms)),))
         return [ImageRow.from_row(row) for row in found]
 
     async def image_delivered(self, image_id: str, now: float) -> None:

@@ -37,6 +37,7 @@ def chat_submission(job: NewChatJob, client: str, default_model: str | None) -> 
             named=job.request.model is not None,
             left_out_told=job.request.left_out_told,
             draws=job.request.draws,
+            sampling=job.request.sampling,
             pictures=shown,
         ),
         content=messages,

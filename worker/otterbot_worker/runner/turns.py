@@ -12,7 +12,7 @@ from ..errors import Cancelled, JobFailed
 from ..inputs.files import InputFiles
 from ..queue.disk import forgone, surely
 from ..queue.model import Row, StoredJob
-from ..schemas.jobs import ChatResult, Drawing, Progress
+from ..schemas.jobs import ChatResult, Drawing, Progress, TokenUsage
 from ..schemas.resolved import ResolvedChat
 from . import drawings, eta
 from .interruptible import Interruptible
@@ -156,6 +156,8 @@ class TurnRunner:
             notes=outcome.notes,
             draws=drawing,
             reasoning=outcome.reasoning,
+            cut=outcome.cut,
+            usage=_usage(outcome),
             seeing=list(outcome.seeing),
             left_out_told=left_out_told,
         )
@@ -204,6 +206,21 @@ def _model(row: Row, job: StoredJob) -> str | None:
 
 
 def _wishes(job: StoredJob, backend: ChatBackend) -> Wishes:
-    """A model that may draw is told how to ask for it, where its backend can."""
-    may = isinstance(job.request, ResolvedChat) and job.request.draws and backend.capabilities.calls_tools
-    return Wishes(tools=(drawings.DRAW,)) if may else NO_WISHES
+    """How words are chosen; a model that may draw is told how to ask for it, where its backend can."""
+    if not isinstance(job.request, ResolvedChat):
+        return NO_WISHES
+    said = job.request.sampling.model_dump(exclude_none=True)
+    return Wishes(
+        tools=(drawings.DRAW,) if job.request.draws and backend.capabilities.calls_tools else (),
+        temperature=said.pop("temperature", None),
+        tokens=said.pop("tokens", None),
+        seed=said.pop("seed", None),
+        sampling=said,
+    )
+
+
+def _usage(outcome: ChatOutcome) -> TokenUsage | None:
+    counted = outcome.usage
+    if counted is None:
+        return None
+    return TokenUsage(prompt_tokens=counted.prompt_tokens, answer_tokens=counted.answer_tokens)

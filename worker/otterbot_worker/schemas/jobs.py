@@ -141,6 +141,13 @@ class Drawing(Sent):
     aspect: Literal["square", "portrait", "landscape"] | None = None
 
 
+class TokenUsage(Sent):
+    """Tokens as the chat server counted them. Some count only what they had not read before."""
+
+    prompt_tokens: int
+    answer_tokens: int
+
+
 class ChatResult(Sent):
     text: str
     model: str
@@ -155,6 +162,10 @@ class ChatResult(Sent):
     """What the model thought (``chat.reasoning: fold``), at most 8,000 characters; gone with the text."""
     left_out_told: bool = False
     """The room knows, or learns from ``notes``, that the conversation's beginning is left out."""
+    cut: bool = False
+    """The answer ended at its greatest length; ``notes`` say which one."""
+    usage: TokenUsage | None = None
+    """``null``: the server did not count."""
     seeing: list[str] = []
     """Where ``notes`` say that the model did not see the pictures: installed ones that would have."""
 

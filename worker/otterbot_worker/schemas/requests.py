@@ -282,6 +282,19 @@ class ChatMessage(Received):
     the model, scaled down."""
 
 
+class Sampling(Received):
+    """How a language model chooses its words; what is open is as the model is used. Numbers as OpenAI has them. A
+    server that does not take one of them answers without it, and a note says so."""
+
+    temperature: Annotated[float | None, Field(ge=0, le=2)] = None
+    top_p: Annotated[float | None, Field(gt=0, le=1)] = None
+    presence_penalty: Annotated[float | None, Field(ge=-2, le=2)] = None
+    frequency_penalty: Annotated[float | None, Field(ge=-2, le=2)] = None
+    seed: Annotated[int | None, Field(ge=-(2**63), lt=2**63)] = None
+    tokens: Annotated[int | None, Field(ge=1, le=1_048_576)] = None
+    """Of the answer at most; never more than `chat.options.num_predict` allows."""
+
+
 class ChatRequest(Received):
     """One turn: the whole conversation so far, oldest first, ending with the user's message."""
 
@@ -291,6 +304,7 @@ class ChatRequest(Received):
     """The model may ask for a picture, where it can (``ChatResult.draws``)."""
     left_out_told: bool = False
     """The room knows that the beginning of this conversation does not fit any more: it is not said again."""
+    sampling: Sampling = Sampling()
 
 
 class DescribeRequest(Received):

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, JsonValue, PlainSerializer, ValidationError
 
-from .requests import MAX_SEED, ImageOptions
+from .requests import MAX_SEED, ImageOptions, Sampling
 from .resolved_parts import (
     Fixed,
     Pair,
@@ -190,6 +190,7 @@ class ResolvedChat(Fixed):
     """As in the request."""
     draws: bool = False
     """The model may ask for a picture."""
+    sampling: Sampling = Sampling()
 
 
 class ResolvedDescription(Fixed):

@@ -9,8 +9,8 @@ export class Problem extends Error {
   }
 }
 
-/** Called when the worker knows us no more. */
-export const signedOut = { then: () => {} };
+/** `onSignedOut.call()` is called when the worker knows us no more. */
+export const onSignedOut = { call: () => {} };
 
 export async function ask(path, { method = "GET", json, file, quietly = false } = {}) {
   const headers = { "Otterbot-Page": "1" };
@@ -30,6 +30,6 @@ export async function ask(path, { method = "GET", json, file, quietly = false } 
   }
   if (response.ok) return response.status === 204 ? null : response.json();
   const problem = await response.json().catch(() => ({}));
-  if (response.status === 401 && !quietly) signedOut.then();
+  if (response.status === 401 && !quietly) onSignedOut.call();
   throw new Problem(response.status, problem.code || "", problem.detail || `The worker answered ${response.status}.`);
 }

@@ -32,12 +32,19 @@ export function say(text) {
 /** Asks a question; resolves to whether the answer is yes. */
 export function sure(question, yes) {
   return new Promise((resolve) => {
-    const end = (answer) => { dialog.close(); dialog.remove(); resolve(answer); };
+    const end = (answer) => {
+      removeEventListener("hashchange", leave);
+      dialog.close();
+      dialog.remove();
+      resolve(answer);
+    };
+    const leave = () => end(false);
     const dialog = el("dialog", { "aria-labelledby": "question", oncancel: () => end(false) },
       el("p", { id: "question" }, question),
       el("div", { class: "row" },
         el("button", { type: "button", onclick: () => end(false) }, "No, go back"),
         el("button", { type: "button", class: "danger", onclick: () => end(true) }, yes)));
+    addEventListener("hashchange", leave);
     document.body.append(dialog);
     dialog.showModal();
   });

@@ -1,6 +1,6 @@
 // Which view is shown: the address says it (#/now, #/gallery?words=hat, #/picture/ID, #/read).
 
-import { ask, signedOut } from "./ask.js";
+import { ask, onSignedOut } from "./ask.js";
 import { el, say } from "./dom.js";
 import * as gallery from "./gallery.js";
 import * as now from "./now.js";
@@ -52,7 +52,7 @@ function begin() {
   signIn(main, enter);
 }
 
-signedOut.then = () => { if (signedIn) { begin(); say("You have been signed out."); } };
+onSignedOut.call = () => { if (signedIn) { begin(); say("You have been signed out."); } };
 document.getElementById("sign-out").addEventListener("click", async () => {
   await ask("/page/session", { method: "DELETE", quietly: true }).catch(() => {});
   begin();

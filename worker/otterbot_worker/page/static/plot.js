@@ -9,8 +9,10 @@ const HEIGHT = 144;
 const TOP = 16;
 const BOTTOM = 20;
 const GAP_SECONDS = 90; // nothing was noted for longer: the line has a hole there
+const SHORTEST = 1800; // seconds that are shown at least; after some hours all of them are
 const LAST = 6;
 const PADDING = 34; // of the box around it
+const ROOM = 64; // pixels for the time below a line
 
 export function plot() {
   const element = el("div");
@@ -35,7 +37,9 @@ export function plot() {
   function draw() {
     if (last && element.isConnected) {
       const width = Math.max(240, element.clientWidth - PADDING);
-      element.replaceChildren(...last.cards.map((card) => block({ ...last, ...card }, width, last.cards.length > 1)));
+      const first = Math.min(last.until - SHORTEST, ...last.cards.map((card) => card.points[0]?.[0] ?? Infinity));
+      const since = Math.max(last.since, first);
+      element.replaceChildren(...last.cards.map((card) => block({ ...last, since, ...card }, width, last.cards.length > 1)));
     }
   }
 
@@ -71,12 +75,12 @@ function block(card, width, several) {
     el("ol", { class: "quiet" }, swaps.length ? swaps : el("li", {}, "None in the last hours.")));
 }
 
-function described({ points, swaps, since, until }) {
+function described({ points, swaps, since }) {
   if (!points.length) return "Nothing has been measured yet.";
   const [, used, total] = points.at(-1);
   const most = Math.max(...points.map((point) => point[1]));
-  return `${gigabytes(used)} of ${gigabytes(total)} are used now, ${gigabytes(most)} at most in the last ` +
-    `${Math.round((until - since) / 3600)} hours, with ${counted(swaps.length, "swap")}.`;
+  return `${gigabytes(used)} of ${gigabytes(total)} are used now, ${gigabytes(most)} at most since ${clock(since)}, ` +
+    `with ${counted(swaps.length, "swap")}.`;
 }
 
 function drawing({ points, swaps, since, until }, width, words) {
@@ -88,9 +92,10 @@ function drawing({ points, swaps, since, until }, width, words) {
   const area = (column, name) => parts.map((part) => svg("path", { class: name, d:
     `M${x(part[0][0]).toFixed(1)} ${ground}` + part.map((point) => `L${x(point[0]).toFixed(1)} ${y(point[column]).toFixed(1)}`).join("") +
     `L${Math.max(x(part.at(-1)[0]), x(part[0][0]) + 1).toFixed(1)} ${ground}Z` }));
+  const step = until - since > 7200 ? 3600 : 600;
   const hours = [];
-  for (let at = Math.ceil(since / 3600) * 3600; at < until; at += 3600) hours.push(at);
-  const every = width < 420 ? 2 : 1;
+  for (let at = Math.ceil(since / step) * step; at < until; at += step) hours.push(at);
+  const every = Math.ceil((hours.length * ROOM) / width);
   return svg("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": words },
     hours.map((at) => svg("line", { class: "axis", x1: x(at), x2: x(at), y1: TOP, y2: ground })),
     area(1, "used"), area(3, "model"),
@@ -100,7 +105,7 @@ function drawing({ points, swaps, since, until }, width, words) {
       svg("title", {}, `${clock(swap.at)}: ${swap.now || "nothing"}`))),
     points.length ? svg("text", { x: 2, y: TOP - 4 }, gigabytes(most)) : null,
     hours.filter((_, index) => index % every === 0).map((at) =>
-      svg("text", { x: Math.min(Math.max(x(at), 18), width - 18), y: HEIGHT - 5, "text-anchor": "middle" }, clock(at))));
+      svg("text", { x: Math.min(Math.max(x(at), ROOM / 2), width - ROOM / 2), y: HEIGHT - 5, "text-anchor": "middle" }, clock(at))));
 }
 
 /** The points in runs without holes. */

@@ -1,11 +1,11 @@
 // Any picture's file, to see what it says of itself. It goes to the worker, which keeps nothing of it.
 
 import { ask } from "./ask.js";
-import { el } from "./dom.js";
+import { el, say } from "./dom.js";
 import { settings } from "./settings.js";
 
 export function show(place) {
-  const result = el("div", { role: "status" });
+  const result = el("div");
   const input = el("input", { id: "file", type: "file", accept: "image/png,image/jpeg,image/webp" });
   const drop = el("div", { class: "drop" },
     el("p", {}, el("label", { for: "file" }, "A PNG, JPEG or WebP picture, of Otterbot or of another program"), input),
@@ -17,14 +17,15 @@ export function show(place) {
     if (!file) return;
     if (address) URL.revokeObjectURL(address);
     address = URL.createObjectURL(file);
-    result.replaceChildren(el("p", {}, "Reading …"));
+    result.replaceChildren(el("p", { role: "status" }, "Reading …"));
     try {
       const found = await ask("/page/read", { method: "POST", file });
+      say("Read.");
       result.replaceChildren(el("div", { class: "two" },
         el("div", {}, el("h2", {}, file.name || "The picture"), el("img", { class: "sent", src: address, alt: "The picture that was read" })),
         el("div", {}, settings(found, [["read from", found.source]]))));
     } catch (problem) {
-      result.replaceChildren(el("p", { class: "bad" }, problem.message));
+      result.replaceChildren(el("p", { class: "bad", role: "alert" }, problem.message));
     }
   }
 

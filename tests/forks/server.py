@@ -1,0 +1,226 @@
+"""The process that forks: ``python server.py FD KIND ROOM``.
+
+It imports what processes of its kind need, says on the socket ``FD`` that it is ready, and answers each request there
+with the id of a fork. A request is one packet: JSON, and the open files of the new process.
+
+==============  ====================================================================================================
+``arguments``   the command line, beginning with the interpreter
+``environment`` the whole of it
+``folder``      where it runs; null: where this process runs
+``files``       the numbers under which it gets the files that came with the packet
+``parent``      the process that asks. It is to be the parent, and a child subreaper until it has the answer
+``session``     whether it leads a session of its own
+``dies``        the signal that it gets when its parent has ended; null: none
+``anew``        whether it is no fork, but a new interpreter (``execve``) with a server of its own, which is a fork
+==============  ====================================================================================================
+
+It says when it is ready, and ends when nobody holds the other end of the socket. ``ROOM`` is what the command lines of
+forks are written over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import gc
+import importlib
+import io
+import json
+import os
+import runpy
+import socket
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+PACKET = 256 * 1024
+FILES = 64
+READY = b"ready"
+ADOPTED_S = 30.0
+PDEATHSIG = 1  # of prctl
+SERVER = "OTTER_TESTS_SERVER"
+"""The environment variable of a new interpreter that tells it of its own server: the number of the socket to it,
+`read_at_import` and `python_path`."""
+DRAWS = ("otterbot_worker.images.child", "otterbot_worker.doctor.card")
+READS = ("otterbot_worker.models.header_process", "otterbot_worker.inputs.check", "otterbot_worker.inputs.shown")
+IMPORTS = {
+    "draws": (
+        "otterbot_worker.images.engine",
+        "otterbot_worker.families.clip",
+        "compel",
+        "diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion",
+        "diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl",
+    ),
+    "maubot": (
+        "maubot.client",
+        "maubot.instance",
+        "maubot.loader.zip",
+        "maubot.management.api",
+        "maubot.server",
+        "mautrix.crypto.store",
+    ),
+    "reads": ("otterbot_worker.gpu.messages", "otterbot_worker.gpu.card_lock", "PIL.Image", "PIL.ImageCms"),
+}
+MAINS = {"draws": DRAWS, "reads": READS, "maubot": ()}
+"""The modules that forks run as their main module, and therefore import themselves."""
+SYSTEM = ("LANG", "LC_", "LD_")
+TORCH = (*SYSTEM, "CUDA_", "MKL_", "OMP_NUM_THREADS", "PYTORCH_", "TORCH")
+LIBRARIES = (*TORCH, "DIFFUSERS_", "HF_", "OMP_", "TRANSFORMERS_")
+READ_AT_IMPORT = {"otterbot_worker.images.child": LIBRARIES, "otterbot_worker.doctor.card": TORCH}
+"""By main modules: beginnings of the environment variables that what they import reads then. For others: `SYSTEM`."""
+READ_LATER = ("HF_ENDPOINT", "HF_HOME", "HF_HUB_CACHE", "HF_TOKEN")
+"""But the libraries are offline in a GPU process, and it reads these itself, when it needs them."""
+
+Request = dict[str, Any]
+
+
+def main() -> None:
+    number, kind, _ = sys.argv[1:]
+    connection = socket.socket(fileno=int(number))
+    given, read = python_path(os.environ), read_at_import(os.environ)
+    path = [place for place in sys.path[1:] if place not in given]
+    preload(kind)
+    connection.send(READY)
+    while True:
+        request = serve(connection)
+        settle(request)
+        if not request["anew"]:
+            return run(request["arguments"], request["environment"], path)
+        connection = start_anew(request["arguments"], request["environment"], [read, given])
+
+
+def preload(kind: str) -> None:
+    """Import what the forks need, out of sight of the garbage collection, which would copy the memory they share."""
+    gc.disable()
+    for name in (*IMPORTS[kind], *MAINS[kind]):
+        importlib.import_module(name)
+    for name in MAINS[kind]:
+        del sys.modules[name]
+    gc.freeze()
+    gc.enable()
+
+
+def python_path(environment: Mapping[str, str]) -> list[str]:
+    return list(filter(None, environment.get("PYTHONPATH", "").split(os.pathsep)))
+
+
+def read_at_import(environment: Mapping[str, str], main: str = "otterbot_worker.images.child") -> dict[str, str]:
+    """Of an environment, what is read when all is imported that a main module imports."""
+    beginnings = READ_AT_IMPORT.get(main, SYSTEM)
+    return {
+        name: value for name, value in environment.items() if name.startswith(beginnings) and name not in READ_LATER
+    }
+
+
+# ---------------------------------------------------------------- forking
+
+
+def serve(connection: socket.socket) -> Request:
+    """Answers until nobody can ask any more. Returns in the forks alone, each with its request."""
+    while True:
+        words, files, _, _ = socket.recv_fds(connection, PACKET, FILES)
+        if not words:
+            os._exit(0)
+        request: Request = json.loads(words)
+        reading, writing = os.pipe()
+        between = os.fork()
+        if not between:
+            if child := os.fork():
+                os.write(writing, str(child).encode())
+                os._exit(0)  # now the kernel gives the child to the nearest subreaper, which is the process that asks
+            wait_for(request["parent"])
+            connection.detach()
+            return {**request, "opened": files}
+        os.waitpid(between, 0)
+        connection.send(os.read(reading, 32))
+        for file in (reading, writing, *files):
+            os.close(file)
+
+
+def wait_for(parent: int) -> None:
+    end = time.monotonic() + ADOPTED_S
+    while os.getppid() != parent:
+        if time.monotonic() > end:
+            os._exit(70)
+        time.sleep(0.0005)
+
+
+def settle(request: Request) -> None:
+    """The session, folder and open files of the new process; no other file stays open."""
+    if request["session"]:
+        os.setsid()
+    if request["dies"] is not None:
+        ctypes.CDLL(None).prctl(PDEATHSIG, request["dies"], 0, 0, 0)
+        if os.getppid() != request["parent"]:
+            os._exit(70)
+    if request["folder"] is not None:
+        os.chdir(request["folder"])
+    numbers: list[int] = request["files"]
+    free = max([2, *numbers]) + 1
+    kept = [fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, free) for file in request["opened"]]
+    for file in map(int, os.listdir("/proc/self/fd")):
+        if file not in kept:
+            with contextlib.suppress(OSError):  # the listing's own is closed already
+                os.close(file)
+    for file, number in zip(kept, numbers, strict=True):
+        os.dup2(file, number)
+        os.close(file)
+
+
+def start_anew(arguments: Sequence[str], environment: dict[str, str], about: Sequence[Any]) -> socket.socket:
+    """Become a new interpreter, which is told of the server. Returns in its child alone, which is to serve it."""
+    theirs, ours = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    if os.fork():
+        theirs.set_inheritable(True)
+        told = json.dumps([theirs.fileno(), *about])
+        path = os.pathsep.join([str(Path(__file__).with_name("anew")), *python_path(environment)])
+        os.execve(arguments[0], arguments, {**environment, "PYTHONPATH": path, SERVER: told})
+    theirs.close()
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(nothing, number)
+    return ours
+
+
+# ---------------------------------------------------------------- being a new process
+
+
+def run(arguments: Sequence[str], environment: dict[str, str], path: list[str]) -> None:
+    """What the interpreter does with its command line. Forms: ``python -m MODULE …``, ``python FILE …``."""
+    os.environ.clear()
+    os.environ.update(environment)
+    name_process(arguments)
+    unbuffered = bool(environment.get("PYTHONUNBUFFERED"))
+    sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = sys.__stdout__ = writer(1, unbuffered, "strict")
+    sys.stderr = sys.__stderr__ = writer(2, unbuffered, "backslashreplace")
+    if arguments[1] == "-m":
+        sys.argv[:] = arguments[2:]
+        sys.path[:] = [os.getcwd(), *python_path(environment), *path]
+        runpy.run_module(arguments[2], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv[:] = arguments[1:]
+        sys.path[:] = [str(Path(arguments[1]).parent), *python_path(environment), *path]
+        runpy.run_path(arguments[1], run_name="__main__")
+
+
+def writer(number: int, unbuffered: bool, errors: str) -> io.TextIOWrapper:
+    file = open(number, "wb", buffering=0 if unbuffered else -1, closefd=False)  # noqa: SIM115
+    return io.TextIOWrapper(file, "utf-8", errors, write_through=unbuffered, line_buffering=number == 2)
+
+
+def name_process(arguments: Sequence[str]) -> None:
+    """Write the command line over the server's, so that ``/proc`` has it."""
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    start, end = int(fields[45]), int(fields[46])
+    words = b"".join(os.fsencode(word) + b"\0" for word in arguments)
+    if len(words) > end - start:
+        raise RuntimeError("the server has too little room for this command line")
+    ctypes.memmove(start, words.ljust(end - start, b"\0"), end - start)
+
+
+if __name__ == "__main__":
+    main()

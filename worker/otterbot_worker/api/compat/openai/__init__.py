@@ -1,0 +1,1 @@
+"""OpenAI's API below ``/openai/v1``: pictures, models, chat completions."""
