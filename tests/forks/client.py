@@ -55,9 +55,14 @@ class Client:
 
 
 class Servers:
-    """The servers of this process. The first who asks for one waits until it is ready: some ten seconds."""
+    """The servers of this process. The first who asks for one waits until it is ready: some ten seconds.
 
-    def __init__(self) -> None:
+    ``python``: their interpreter; ``environment``: what they have beside this process's own.
+    """
+
+    def __init__(self, python: str = PYTHON, environment: Mapping[str, str] | None = None) -> None:
+        self._python = python
+        self._environment = environment or {}
         self._turn = threading.Lock()
         self._clients: dict[str, Client] = {}
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -69,12 +74,12 @@ class Servers:
             return self._clients[kind]
 
     def _start(self, kind: str) -> Client:
-        environment = gpu_environment() if kind == "draws" else dict(os.environ)
-        paths = [PROGRAM, *server.python_path(os.environ)]
+        environment = {**(gpu_environment() if kind == "draws" else os.environ), **self._environment}
+        paths = [PROGRAM, *server.python_path({**os.environ, **self._environment})]
         environment["PYTHONPATH"] = os.pathsep.join(paths)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            command = [PYTHON, server.__file__, str(theirs.fileno()), kind, "." * ROOM]
+            command = [self._python, server.__file__, str(theirs.fileno()), kind, "." * ROOM]
             process = subprocess.Popen(
                 command, env=environment, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL, start_new_session=True,
@@ -168,6 +173,7 @@ def stand_in(client_of: Callable[[str], Client | None], *, anew: bool = False) -
             environment=start.environment,
             folder=start.folder,
             session=start.session,
+            dies=None,
             anew=new,
         )
 

@@ -10,10 +10,12 @@ with the id of a fork. A request is one packet: JSON, and the open files of the 
 ``files``       the numbers under which it gets the files that came with the packet
 ``parent``      the process that asks. It is to be the parent, and a child subreaper until it has the answer
 ``session``     whether it leads a session of its own
+``dies``        the signal that it gets when its parent has ended; null: none
 ``anew``        whether it is no fork, but a new interpreter (``execve``) with a server of its own, which is a fork
 ==============  ====================================================================================================
 
-It ends when nobody holds the other end of the socket. ``ROOM`` is what the command lines of forks are written over.
+It says when it is ready, and ends when nobody holds the other end of the socket. ``ROOM`` is what the command lines of
+forks are written over.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ PACKET = 256 * 1024
 FILES = 64
 READY = b"ready"
 ADOPTED_S = 30.0
+PDEATHSIG = 1  # of prctl
 SERVER = "OTTER_TESTS_SERVER"
 """The environment variable of a new interpreter that tells it of its own server: the number of the socket to it,
 `read_at_import` and `python_path`."""
@@ -51,9 +54,17 @@ IMPORTS = {
         "diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion",
         "diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl",
     ),
+    "maubot": (
+        "maubot.client",
+        "maubot.instance",
+        "maubot.loader.zip",
+        "maubot.management.api",
+        "maubot.server",
+        "mautrix.crypto.store",
+    ),
     "reads": ("otterbot_worker.gpu.messages", "otterbot_worker.gpu.card_lock", "PIL.Image", "PIL.ImageCms"),
 }
-MAINS = {"draws": DRAWS, "reads": READS}
+MAINS = {"draws": DRAWS, "reads": READS, "maubot": ()}
 """The modules that forks run as their main module, and therefore import themselves."""
 SYSTEM = ("LANG", "LC_", "LD_")
 TORCH = (*SYSTEM, "CUDA_", "MKL_", "OMP_NUM_THREADS", "PYTORCH_", "TORCH")
@@ -141,6 +152,10 @@ def settle(request: Request) -> None:
     """The session, folder and open files of the new process; no other file stays open."""
     if request["session"]:
         os.setsid()
+    if request["dies"] is not None:
+        ctypes.CDLL(None).prctl(PDEATHSIG, request["dies"], 0, 0, 0)
+        if os.getppid() != request["parent"]:
+            os._exit(70)
     if request["folder"] is not None:
         os.chdir(request["folder"])
     numbers: list[int] = request["files"]

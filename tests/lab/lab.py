@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from . import places
+from . import forking, places
 from .client import User
 from .events import Ev
 from .maubot import Maubot, packed_plugin
@@ -29,7 +29,6 @@ SMALL: dict[str, Any] = {"gpu": {"device": "cpu", "threads": 1}, "images": {"dow
 """The worker's settings on a test machine: the processor, one thread of it, and the model that it brings."""
 TWO_MODELS = {"catalogue": str(places.TEST_MODELS), "default_model": "otter-mini"}
 TEST_CONTROLNET = "noise-canny"
-ALONE = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 
 QUIET: dict[str, Any] = {"reactions": {"offer": "off"}}
 """What most tests do without: reactions of the bot's that belong to no request, and that no test waits for."""
@@ -53,11 +52,11 @@ class Lab:
         self.root, self.with_worker, self.proxies, self.plugin_source = root, worker, proxies, plugin_source
         self.model = model
         self.synapse = Synapse(root / "synapse", limits=limits, lean=True)
-        self.maubot = Maubot(root / "maubot", log=root / "maubot.log")
+        self.maubot = Maubot(root / "maubot", log=root / "maubot.log", forked="maubot")
         settings = merged(SMALL, {"images": TWO_MODELS} if model else {})
         settings = merged(settings, {"archive": {"min_free_gb": 0.004}} if disks else {})
-        alone = {**ALONE, "HF_HUB_CACHE": str(root / "hub")}  # whatever else this machine has
-        self.worker = Worker(root / "worker", config=merged(settings, worker_config or {}), env=alone)
+        alone = {**places.ALONE, "HF_HUB_CACHE": str(root / "hub")}  # whatever else this machine has
+        self.worker = Worker(root / "worker", config=merged(settings, worker_config or {}), env=alone, forked="worker")
         self.disks: dict[str, Disk] = {}
         if disks:
             folders = {"maubot": self.maubot.root, "worker": self.worker.data}
@@ -95,6 +94,7 @@ class Lab:
             nets = self.worker.data / "controlnets"
             nets.mkdir()
             (nets / TEST_CONTROLNET).symlink_to(self.model.with_name(TEST_CONTROLNET))
+        await asyncio.to_thread(forking.prepare)
         (name, packed), *_ = await asyncio.gather(
             asyncio.to_thread(packed_plugin, self.plugin_source),
             self.synapse.start(),

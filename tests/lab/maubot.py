@@ -60,6 +60,7 @@ class Maubot:
 
     def __init__(
         self, root: Path, *, port: int | None = None, password: str = "otter", log: Path | None = None,
+        forked: str = "",
     ) -> None:  # fmt: skip
         self.root, self.port, self.password = root, port or free_port(), password
         self.url = f"http://127.0.0.1:{self.port}"
@@ -68,8 +69,8 @@ class Maubot:
         self.clock_file = root / "clock"
         """By how many seconds this process's clock is wrong: see :mod:`lab.clock.sitecustomize`."""
         command = [places.python("maubot"), "-m", "maubot", "-c", "config.yaml"]
-        clock = {"PYTHONPATH": str(Path(__file__).with_name("clock")), "LAB_CLOCK": str(self.clock_file)}
-        self.proc = Proc("maubot", command, root, log or root / "maubot.log", clock)
+        clock = {"PYTHONPATH": places.CLOCK, "LAB_CLOCK": str(self.clock_file)}
+        self.proc = Proc("maubot", command, root, log or root / "maubot.log", clock, forked)
 
     def write_config(self) -> None:
         """Maubot rewrites its configuration (the password becomes a hash), so it is written once."""

@@ -9,6 +9,10 @@ from typing import Any
 REPOSITORY = Path(__file__).resolve().parents[2]
 TEST_MODELS = REPOSITORY / "tests" / "lab" / "models.yaml"
 """A worker's catalogue with the models that only tests have."""
+ALONE = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+"""What a worker's environment has in a lab: the tests beside it have the other cores, and nothing is fetched."""
+CLOCK = str(Path(__file__).with_name("clock"))
+"""The folder of :mod:`lab.clock.sitecustomize`."""
 VENVS = Path(os.environ.get("OTTER_VENVS") or REPOSITORY / ".venvs")
 
 

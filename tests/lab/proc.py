@@ -15,6 +15,8 @@ from pathlib import Path
 
 import aiohttp
 
+from .forking import Fork
+
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
 _KEPT: list[socket.socket] = []
@@ -74,16 +76,19 @@ class Proc:
     """One child process and its log file, to which every start appends."""
 
     def __init__(
-        self, name: str, command: Sequence[str], folder: Path, log: Path, env: Mapping[str, str] | None = None
-    ) -> None:
+        self, name: str, command: Sequence[str], folder: Path, log: Path, env: Mapping[str, str] | None = None,
+        forked: str = "",
+    ) -> None:  # fmt: skip
+        """``forked``: started as a fork of this kind, see :class:`lab.forking.Fork`."""
+        self.forked = forked
         self.name, self.command, self.folder, self.log = name, list(command), folder, log
         # The worker reads its settings from OTTERBOT_…: the developer's own must not reach the lab's.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("OTTERBOT_")}
         self.env = {**inherited, "PYTHONUNBUFFERED": "1", **(env or {})}
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: subprocess.Popen[bytes] | Fork | None = None
 
     @property
-    def child(self) -> subprocess.Popen[bytes]:
+    def child(self) -> subprocess.Popen[bytes] | Fork:
         if self._child is None:
             raise RuntimeError(f"{self.name} was not started")
         return self._child
@@ -99,6 +104,9 @@ class Proc:
         if self.alive():
             raise RuntimeError(f"{self.name} already runs")
         with self.log.open("ab") as out:
+            if self.forked:
+                self._child = Fork(self.forked, self.command, self.folder, self.env, out.fileno())
+                return
             self._child = subprocess.Popen(
                 self.command, cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL, stdout=out,
                 stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=_die_with_parent,

@@ -23,11 +23,14 @@ from .proc import PATIENCE, Proc, children_of, process_exists, until
 class Worker:
     """One worker in one folder. ``url`` follows the file ``listen`` that each start writes anew."""
 
-    def __init__(self, root: Path, *, config: dict[str, Any] | None = None, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, root: Path, *, config: dict[str, Any] | None = None, env: dict[str, str] | None = None,
+        forked: str = "",
+    ) -> None:  # fmt: skip
         self.root, self.data = root, root / "data"
         self.config = config or {}
         command = [str(Path(places.python("worker")).with_name("otterbot-worker")), "--config", "worker.yaml", "serve"]
-        self.proc = Proc("worker", command, root, root / "worker.log", env)
+        self.proc = Proc("worker", command, root, root / "worker.log", env, forked)
 
     @property
     def url(self) -> str:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import os
 import time
 
-_real, _file = time.time, os.environ["LAB_CLOCK"]
+_real = time.time
 
 
 def _off() -> float:
     try:
-        with open(_file) as written:
+        with open(os.environ["LAB_CLOCK"]) as written:
             return float(written.read())
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         return 0.0
 
 

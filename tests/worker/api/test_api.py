@@ -104,6 +104,7 @@ def _without(body: Json, field: str) -> Json:
 BAD: dict[str, tuple[Any, str, str]] = {
     "an unknown field": (image(cfg_scale=CANARY), "request.cfg_scale", "does not know"),
     "an unknown field outside": ({**image(), "colour": CANARY}, "colour", "does not know"),
+    "an unknown field that is called as a kind": ({**image(), "image": 1}, "image", "does not know"),
     "no seed": (_without(image(), "seed"), "request.seed", "needed"),
     "a seed too large": (image(seed=2**32), "request.seed", "at most 4294967295"),
     "steps as words": (image(steps=CANARY), "request.steps", "whole number"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,22 @@ async def test_what_fails_in_a_stream_is_told_in_it(tmp_path: Path) -> None:
         with pytest.raises(openai.APIError) as caught:
             _ = [event async for event in stream]
         assert caught.value.body["code"] == "nan"  # type: ignore[index]
+
+
+async def test_what_is_missing_of_several_is_said(tmp_path: Path) -> None:
+    async with worker_here(on(tmp_path)) as here, openai_client(here.api.address) as client:
+        answer: Any = await client.images.generate(prompt="failodd", n=2, extra_body={"steps": 3, "seed": 6})
+        assert [one.seed for one in answer.data] == [6]
+        assert len(answer.notes) == 1
+        assert answer.notes[0].startswith("Picture 2 of 2: ")
+        stream: Any = await client.images.generate(
+            prompt="failodd", n=2, stream=True, extra_body={"steps": 3, "seed": 6}
+        )
+        (event,) = [event async for event in stream]
+        assert event.notes == answer.notes
+        asked = {"prompt": "failodd", "steps": 3, "seed": 6, "batch_size": 2}
+        _, theirs = await here.api.call("POST", "/sdapi/v1/txt2img", asked)
+        assert json.loads(theirs["info"])["notes"][-1:] == answer.notes
 
 
 async def test_an_edit_starts_from_the_picture_that_was_sent(tmp_path: Path) -> None:

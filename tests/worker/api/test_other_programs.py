@@ -13,6 +13,7 @@ from other_programs import on
 
 from otterbot_worker.api.compat import errand
 from otterbot_worker.api.compat.openai.images import ROOM
+from otterbot_worker.queue.store import Store
 from otterbot_worker.schemas.base import State
 
 PATHS = {"openai": "/openai/v1/images/generations", "a1111": "/sdapi/v1/txt2img"}
@@ -118,6 +119,46 @@ async def test_pictures_that_nobody_waited_for_are_gone(tmp_path: Path) -> None:
         assert await here.parts.store.open_counts() == (0, 0)
 
 
+HOSTILE: dict[str, bytes] = {
+    "nothing": b"",
+    "no JSON": b"{",
+    "a list": b"[]",
+    "depth without end": b'{"prompt": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+    "a field without end": b'{"' + b"x" * 50_000 + b'": 1}',
+    "many fields": b"{" + b",".join(b'"x%d": 1' % number for number in range(5_000)) + b"}",
+    "infinite": b'{"prompt": "otter", "seed": 1e999, "cfg_scale": 1e999, "guidance_scale": 1e999}',
+    "a number without end": b'{"prompt": "otter", "seed": ' + b"9" * 10_000 + b"}",
+    "half a letter": b'{"prompt": "\\ud800", "colour": "\\udfff", "\\ud800": 1}',
+    "no text": b'{"prompt": "\xff\xfe"}',
+    "null": b'{"prompt": null, "seed": null, "override_settings": null, "messages": null}',
+    "others' kinds": b'{"prompt": {}, "styles": {"a": 1}, "override_settings": [1], "n": [], "messages": [[[]]]}',
+    "pictures that are none": b'{"prompt": "otter", "init_images": [1, null], "mask": {}, "image": ["x"]}',
+}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "openai/v1/images/generations",
+        "openai/v1/chat/completions",
+        "sdapi/v1/txt2img",
+        "sdapi/v1/img2img",
+        "sdapi/v1/options",
+        "sdapi/v1/png-info",
+    ],
+)
+async def test_hostile_bodies_are_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture, path: str) -> None:
+    async with worker_here(on(tmp_path), paused=True) as here:
+        for case, data in HOSTILE.items():
+            headers = {"Content-Type": "application/json"}
+            async with here.api.session.post(f"{here.api.address}/{path}", data=data, headers=headers) as response:
+                harmless = path.endswith("/options") and case in ("nothing", "null", "infinite", "many fields")
+                assert response.status in ((200, 400, 422) if harmless else (400, 413, 422)), case
+                assert len(await response.read()) < 20_000
+        assert await here.parts.store.open_counts() == (0, 0)
+    assert [one for one in caplog.records if one.levelname in ("ERROR", "CRITICAL")] == []
+
+
 async def test_so_many_of_one_client_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(errand, "MOST_WAITING", 2)
     async with worker_here(on(tmp_path), paused=True) as here:
@@ -206,6 +247,15 @@ async def test_the_worker_ends_with_requests_waiting(tmp_path: Path) -> None:
         assert status == 503
         assert "stopped" in told(answer)
         assert await here.parts.store.open_counts() == (0, 0)
+
+
+async def test_a_missing_disk_is_no_reason_not_to_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def missing(*_: Any) -> None:
+        raise OSError(5, "gone")
+
+    monkeypatch.setattr(Store, "undelivered_in", missing)
+    async with worker_here(on(tmp_path), paused=True) as here:
+        assert (await here.api.call("GET", "/openai/v1/models"))[0] == 200
 
 
 async def test_what_a_dead_worker_left_is_cleared_away(tmp_path: Path) -> None:

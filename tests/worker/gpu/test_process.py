@@ -380,7 +380,7 @@ child.serve(Engine(), types.SimpleNamespace(inbox=inbox))
 def test_a_lost_device_ends_the_process_and_says_so_to_the_worker(error: str, asked: str) -> None:
     """Nothing can be computed in it any more; the worker reads the reason from its exit code, and starts another."""
     program = [sys.executable, "-c", DEVICE_LOST, error, asked]
-    ended = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(program, capture_output=True, text=True, timeout=240, check=False)
     assert deaths.describe_exit(ended.returncode, oom_kills_before=0) == "device_lost", ended.stderr
     assert "the device is lost" in ended.stderr
     assert "otter" not in ended.stderr.replace("otterbot", "")

@@ -144,7 +144,9 @@ def refuse(error: ValidationError) -> NoReturn:
 
 
 def _field(problem: Mapping[str, Any]) -> FieldProblem:
-    path = [str(part) for part in problem["loc"] if part not in _KINDS]
+    path = [str(part) for part in problem["loc"]]
+    if len(path) > 1 and path[0] in _KINDS:
+        path = path[1:]  # which of the bodies it was taken for; further on it is a field of that name
     kind = str(problem["type"])
     if kind == "extra_forbidden":
         # The key's name was sent, so it is cut to something harmless; without it nobody could find it.

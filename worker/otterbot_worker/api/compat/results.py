@@ -71,6 +71,15 @@ def why_none(job: Job) -> ApiProblem:
     return failed(errors[0]) if errors else ApiProblem(409, "cancelled", "It was cancelled.", headers=NO_RETRY)
 
 
+def not_drawn(job: Job) -> list[str]:
+    """A sentence for each picture that failed where others did not."""
+    return [
+        f"Picture {picture.index + 1} of {len(job.pictures)}: {picture.error.message}"
+        for picture in job.pictures
+        if picture.error is not None
+    ]
+
+
 def failed(failure: Failure) -> ApiProblem:
     return ApiProblem(_STATUS.get(failure.code, 500), failure.code, failure.message, headers=NO_RETRY)
 

@@ -94,7 +94,7 @@ def info(job: Job, pictures: Sequence[Drawn]) -> dict[str, Any]:
     """As A1111 says it, in JSON within JSON; ``notes`` are ours."""
     said = _parameters(job)
     records = [one.result.record for one in pictures]
-    notes = list(dict.fromkeys(note for one in pictures for note in one.result.notes))
+    notes = [*dict.fromkeys(note for one in pictures for note in one.result.notes), *results.not_drawn(job)]
     if job.state is State.CANCELLED:
         notes.append(INTERRUPTED)
     used = job.resolved

@@ -170,5 +170,5 @@ def _ends(name: str, ending: str) -> str | None:
 
 
 def _refused(problems: list[FieldProblem]) -> ApiProblem:
-    sentences = " ".join(problem.message for problem in problems)
+    sentences = " ".join(problem.message for problem in problems[:10])
     return ApiProblem(422, "invalid_request", sentences, fields=problems[:50])

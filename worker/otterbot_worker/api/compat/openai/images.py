@@ -50,6 +50,7 @@ async def edits(request: web.Request) -> web.StreamResponse:
         asked = ImagesBody.model_validate(form.fields)
     except ValidationError as error:
         refuse(error)
+    asked.request()  # what is wrong with it is told before its pictures are looked at
     images, masks = form.named("image", "image[]"), form.named("mask")
     if len(images) != 1:
         raise bodies.one_picture("image")
@@ -85,7 +86,8 @@ async def _answer(request: web.Request, asked: ImagesBody, one: Errand, origin: 
     else:
         places = [{"b64_json": await _base64(request, picture, asked.form)} for picture in pictures]
     data = [place | _told(asked, picture) for place, picture in zip(places, pictures, strict=True)]
-    return await sent(request, web.json_response(_whole(asked, data, pictures)))
+    whole = _whole(asked, data, pictures) | {"notes": results.not_drawn(job)}
+    return await sent(request, web.json_response(whole))
 
 
 def _origin(request: web.Request) -> str:
@@ -141,8 +143,10 @@ async def _streamed(request: web.Request, asked: ImagesBody, one: Errand, name: 
         pictures = await one.pictures()
         if not pictures:
             raise results.why_none(one.job)
+        missing = results.not_drawn(one.job)
         for picture in pictures:
-            await stream.send(await _completed(request, asked, picture, name), f"{name}.completed")
+            event = await _completed(request, asked, picture, name)
+            await stream.send(event | {"notes": [*event["notes"], *missing]}, f"{name}.completed")
     return stream.response
 
 

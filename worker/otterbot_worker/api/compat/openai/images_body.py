@@ -38,6 +38,7 @@ class ImagesBody(BaseModel):
     input_fidelity: Literal["low"] | None = None
     stream: bool | None = None
     partial_images: Annotated[int | None, Field(ge=0, le=3)] = None
+    safety_identifier: str | None = None
     user: str | None = None
     """Not looked at: a token is one person in the queue, whoever it says it is."""
 

@@ -1,0 +1,77 @@
+"""Programs of a lab that start quickly: forks of processes that have imported what they need (:mod:`forks`).
+
+A worker is a new interpreter as ever; its GPU processes are forks. Maubot is a fork itself.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from forks.client import Servers
+
+from . import places
+
+if (program := str(places.REPOSITORY / "worker")) not in sys.path:
+    sys.path.append(program)  # the demo and benchmarks have a lab without pytest's paths
+
+INTERPRETERS = {"worker": "draws", "maubot": "maubot"}
+"""Which server (:data:`forks.server.IMPORTS`) serves programs of an environment."""
+
+
+@cache
+def _servers(environment: str) -> Servers:
+    more = places.ALONE if environment == "worker" else {"PYTHONPATH": places.CLOCK, "LAB_CLOCK": os.devnull}
+    servers = Servers(places.python(environment), more)
+    atexit.register(servers.close)
+    return servers
+
+
+def prepare() -> None:
+    """Starts the servers, which import for seconds: not for an event loop."""
+    for environment, kind in INTERPRETERS.items():
+        _servers(environment)(kind)
+
+
+class Fork:
+    """A child of this process as :class:`subprocess.Popen` has them, which gets SIGTERM when this process has ended.
+
+    ``kind``: a key of :data:`INTERPRETERS`. A worker is a new interpreter with a server of its own.
+    """
+
+    def __init__(self, kind: str, command: Sequence[str], folder: Path, env: Mapping[str, str], out: int) -> None:
+        client = _servers(kind)(INTERPRETERS[kind])
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        try:
+            self.pid = client.fork(
+                {0: nothing, 1: out, 2: out}, arguments=list(command), environment=dict(env), folder=str(folder),
+                session=True, dies=int(signal.SIGTERM), anew=kind == "worker",
+            )  # fmt: skip
+        finally:
+            os.close(nothing)
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        return self._reap(os.WNOHANG)
+
+    def wait(self) -> int | None:
+        return self._reap(0)
+
+    def _reap(self, how: int) -> int | None:
+        if self.returncode is None:
+            pid, status = os.waitpid(self.pid, how)
+            if pid:
+                self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
+
+    def send_signal(self, sig: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, sig)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
