@@ -1,4 +1,4 @@
-"""Nobody but ``chat/`` and the configuration, with who writes it, names a chat backend: whoever chats knows the protocol alone.
+"""Only ``chat/``, the configuration and who writes it name a chat backend: whoever chats knows the protocol alone.
 
 So another backend touches a package of its own, `chat.backends` and the configuration, and nothing that runs turns.
 """
