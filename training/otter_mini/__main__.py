@@ -11,8 +11,8 @@ from typing import Any
 
 from . import commands as judging
 from . import few_shot_commands
+from .drawing_defaults import GUIDANCE, STEPS
 from .evaluate import weights_of
-from .model_arguments import GUIDANCE, STEPS
 from .recipe import STAGES, Data, Diffusion, Negatives, Recipe, Vae
 
 

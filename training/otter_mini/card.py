@@ -13,8 +13,8 @@ from typing import Any
 
 from . import card_negatives
 from .controls import NAMES
+from .drawing_defaults import GUIDANCE, STEPS
 from .evaluate import weights_of
-from .model_arguments import GUIDANCE, STEPS
 from .model_folder import side_of
 from .outcome import FEW_SEEDS
 from .scenes import (

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from .diffusion import NOISE
-from .model_arguments import GUIDANCE, STEPS
+from .drawing_defaults import GUIDANCE, STEPS
 
 CHECK_PROMPT = "otter, cowboy hat, beach"
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from .drawing_defaults import GUIDANCE, STEPS
 from .painting import Settings
-
-STEPS, GUIDANCE = 20, 5.0
-"""As the worker's ``models.yaml`` has them for the shipped model."""
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:

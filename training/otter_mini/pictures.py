@@ -24,8 +24,8 @@ import torch
 from PIL import Image
 from transformers.utils import logging as transformers_logging
 
+from .drawing_defaults import GUIDANCE, STEPS
 from .judge import Pixels
-from .model_arguments import GUIDANCE, STEPS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from otter_mini.model_arguments import GUIDANCE, STEPS
+from otter_mini.drawing_defaults import GUIDANCE, STEPS
 from otter_mini.model_folder import side_of
 from otterbot_worker.models.catalogue import SMALL_MODEL, load_catalogue
 from otterbot_worker.models.entries import ModelEntry
