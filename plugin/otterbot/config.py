@@ -8,6 +8,7 @@ what was expected. What the operator wrote is never thrown away, unknown keys in
 
 from __future__ import annotations
 
+import difflib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
@@ -198,10 +199,13 @@ def read(source: Mapping[str, Any], before: Values) -> tuple[Values, list[str]]:
     return _read(Values, source, before, "", problems), problems
 
 
+_STAYS = "what counted before stays"
+
+
 def _read(kind: type[T], source: Mapping[str, Any], before: T, path: str, problems: list[str]) -> T:
     taken: dict[str, Any] = {}
     known = {item.name: item for item in fields(cast(Any, kind))}
-    problems.extend(f"`{path}{name}` is not a setting of Otterbot." for name in source if name not in known)
+    problems.extend(_unknown(path, str(name), list(known)) for name in source if name not in known)
     for name, item in known.items():
         if name not in source:
             continue
@@ -213,7 +217,7 @@ def _read(kind: type[T], source: Mapping[str, Any], before: T, path: str, proble
                 taken[name] = _read(type(old), value, old, f"{path}{name}.", problems)
             else:
                 taken[name] = old
-                problems.append(f"`{path}{name}` should be a section with keys of its own.")
+                problems.append(f"`{path}{name}` should be a section with keys of its own; {_STAYS}.")
             continue
         check = cast("Callable[[Any], Any]", item.metadata["check"])
         try:
@@ -221,8 +225,16 @@ def _read(kind: type[T], source: Mapping[str, Any], before: T, path: str, proble
         except ValueError as refusal:
             taken[name] = old
             # Never the value itself: it may be a token, and it goes into a log.
-            problems.append(f"`{path}{name}` should be {refusal}.")
+            problems.append(f"`{path}{name}` should be {refusal}; {_STAYS}.")
     return kind(**taken)
+
+
+def _unknown(path: str, name: str, known: list[str]) -> str:
+    """A key may be mistyped, or from a newer or older plugin, so it stays in the file."""
+    shown = name if name.isprintable() and len(name) <= 64 else "…"
+    near = difflib.get_close_matches(name, known, n=1)
+    todo = f"did you mean `{path}{near[0]}`?" if near else "take it out, or look its name up in base-config.yaml."
+    return f"`{path}{shown}` is not known and does nothing; {todo}"
 
 
 class Config(BaseProxyConfig):
@@ -245,7 +257,7 @@ class Config(BaseProxyConfig):
         self.current, problems = read(self._data, self.current)
         self.warnings = tuple(problems)
         for problem in problems:
-            log.error("Configuration: %s The value that counted before is used.", problem)
+            log.warning("Configuration: %s", problem)
 
 
 def _overlay(base: Any, source: Mapping[str, Any]) -> None:

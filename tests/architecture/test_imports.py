@@ -18,10 +18,10 @@ PLUGIN = REPOSITORY / "plugin" / "otterbot"
 TRAINING = REPOSITORY / "training" / "otter_mini"
 
 WORKER_ORDER = (
-    "cli", "doctor", "model_commands", "token_commands", "lane_list", "own_worker", "page", "api", "runner", "images",
-    "gpu", "requests", "memory", "queue", "tokens", "archive", "chat", "inputs", "styles", "models", "families",
-    "prompts", "sampling", "schemas", "config_file", "config", "durable", "expected", "addresses", "errors", "logs",
-    "parent_death", "privacy", "space", "terminal", "yamlfile",
+    "cli", "setup", "doctor", "model_commands", "token_commands", "lane_list", "own_worker", "page", "api", "runner",
+    "images", "gpu", "requests", "memory", "queue", "tokens", "archive", "chat", "inputs", "styles", "models",
+    "families", "prompts", "sampling", "schemas", "config_file", "config", "durable", "expected", "addresses",
+    "errors", "logs", "parent_death", "privacy", "space", "terminal", "yamlfile",
 )  # fmt: skip
 """The worker's packages and modules: each may import from those behind it. ``logs`` may print with ``terminal``."""
 PLUGIN_ORDER = (

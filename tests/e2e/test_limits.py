@@ -38,20 +38,35 @@ async def test_every_picture_comes_though_the_homeserver_says_429(lab: Lab) -> N
 
 async def test_how_it_was_slowed_down_is_measured(lab: Lab) -> None:
     """At the path of the plugin's instance in Maubot, for whoever has the operator's token."""
-    address, token = f"{lab.maubot.url}/_matrix/maubot/plugin/{INSTANCE}/metrics", "a-long-random-word"
-    async with aiohttp.ClientSession() as http:
-        async with http.get(address, headers={"Authorization": f"Bearer {token}"}) as closed:
-            assert closed.status == 404
-        await lab.configure(metrics={"token": token})
-        async with http.get(address) as refused:
-            assert refused.status == 401
-        async with http.get(address, headers={"Authorization": f"Bearer {token}"}) as response:
-            assert response.status == 200
-            lines = dict(line.rsplit(" ", 1) for line in (await response.text()).splitlines() if line[0] != "#")
-    assert float(lines["otterbot_plugin_throttled_total"]) > 0
-    assert float(lines['otterbot_plugin_sent_total{rank="result"}']) >= 12
-    assert float(lines['otterbot_plugin_outbox_depth{rank="result"}']) == 0
-    assert float(lines["otterbot_plugin_worker_connected"]) == 1
+    token = "a-long-random-word"
+    assert (await metrics(lab, token))[0] == 404
+    await lab.configure(metrics={"token": token})
+    assert (await metrics(lab, None))[0] == 401
+    before, room = await samples(lab, token), await lab.room()
+    answer = {"errcode": "M_LIMIT_EXCEEDED", "error": "", "retry_after_ms": 700}
+    with lab.matrix_proxy.fail("PUT", "/send/", 429, answer, times=1):
+        await lab.draw(room, f"!draw otter --seed 120 {QUICK}", timeout=120)
+        after = await samples(lab, token)
+    grown = {name: value - before[name] for name, value in after.items()}
+    assert grown["throttled_total"] >= 1
+    assert grown["throttled_seconds_total"] >= 0.7
+    assert grown['sent_total{rank="result"}'] >= 1
+    assert after["worker_connected"] == 1
+
+
+async def metrics(lab: Lab, token: str | None) -> tuple[int, str]:
+    address = f"{lab.maubot.url}/_matrix/maubot/plugin/{INSTANCE}/metrics"
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    async with aiohttp.ClientSession() as http, http.get(address, headers=headers) as response:
+        return response.status, await response.text()
+
+
+async def samples(lab: Lab, token: str) -> dict[str, float]:
+    """By the names after ``otterbot_plugin_``."""
+    status, text = await metrics(lab, token)
+    assert status == 200
+    lines = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#")]
+    return {name.removeprefix("otterbot_plugin_"): float(value) for name, value in lines}
 
 
 async def test_twenty_reactions_within_a_second(lab: Lab) -> None:

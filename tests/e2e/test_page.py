@@ -164,6 +164,7 @@ async def test_what_waits_runs_and_is_cancelled(desk: Visit, worker: Worker) -> 
     await page.keyboard.press("Enter")
     await page.get_by_role("button", name="Cancel it").click()
     await expect(rows).to_have_count(2)
+    await expect(rows.first.get_by_role("button")).to_be_focused()
     await page.get_by_role("button", name="Resume").click()
     await expect(rows.first).to_contain_text("drawing, step")
     await expect(rows.first.get_by_role("img")).to_be_visible()

@@ -91,7 +91,7 @@ def test_a_release_is_whole(repository: Path, tmp_path: Path, version: str) -> N
 
     with tarfile.open(paths["sdist"]) as sdist:
         inside = {member.name.partition("/")[2] for member in sdist if member.isfile()}
-    assert inside - {"PKG-INFO", ".gitignore"} == ours | {"pyproject.toml", "config.example.yaml", "LICENSE"}
+    assert inside - {"PKG-INFO", ".gitignore"} == ours | {"pyproject.toml", "LICENSE"}
 
     with zipfile.ZipFile(paths["plugin"]) as plugin:
         assert set(plugin.namelist()) == tracked(repository, "plugin") | {"maubot.yaml", "base-config.yaml", "LICENSE"}

@@ -172,8 +172,8 @@ def test_every_key_round_trips(path: str) -> None:
         ("power: {set_model: moderator}", "power.set_model", "a power level"),
         ("keep_hours: 1000", "keep_hours", "168"),
         ("chat: {enabled: 'yes'}", "chat.enabled", "true or false"),
-        ("colour: blue", "colour", "not a setting"),
-        ("chat: {personality: grumpy}", "chat.personality", "not a setting"),
+        ("colour: blue", "colour", "is not known and does nothing; take it out"),
+        ("chat: {enabeld: true}", "chat.enabeld", "is not known and does nothing; did you mean `chat.enabled`?"),
     ],
 )
 def test_bad_values_are_named_and_the_default_counts(written: str, name: str, expected: str) -> None:
@@ -211,6 +211,13 @@ def test_a_bad_value_leaves_the_last_good_one() -> None:
 def test_warnings_hold_no_values(caplog: pytest.LogCaptureFixture) -> None:
     config, _ = open_config("worker: {token: [hunter2]}")
     assert "hunter2" not in caplog.text + " ".join(config.warnings)
+
+
+def test_each_problem_is_one_warning_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    config, _ = open_config("colour: blue\nworker: {tokn: x, token: 5}")
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 3
+    assert [record.getMessage() for record in caplog.records] == [f"Configuration: {one}" for one in config.warnings]
+    assert "`worker.tokn` is not known and does nothing; did you mean `worker.token`?" in caplog.text
 
 
 def test_an_empty_list_means_nobody() -> None:

@@ -9,7 +9,7 @@ import pytest
 from otterbot_worker.config import BadConfig, Config
 from otterbot_worker.config_file import load
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "worker" / "config.example.yaml"
+EXAMPLE = Path(__file__).resolve().parents[2] / "worker" / "otterbot_worker" / "config.example.yaml"
 SECRET = "hunter2secret"
 
 

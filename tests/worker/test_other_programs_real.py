@@ -7,8 +7,11 @@ import base64
 import io
 import json
 import os
+import re
 import signal
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import openai
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "other-programs.md"
 DRAW: dict[str, Any] = {"prompt": "otter, cowboy hat", "model": "otter-mini"}
 
 
@@ -149,6 +153,24 @@ async def test_a_program_has_its_own_token_and_its_own_limit(lab: Lab) -> None:
         assert int(caught.value.response.headers["Retry-After"]) > 60
     mine = (await lab.api.call("GET", "/v1/jobs?room=/openai/v1"))[1]["jobs"]
     assert "sillytavern" not in {job["owner"] for job in mine}, "each sees its own"
+
+
+async def test_the_script_of_the_docs_runs(lab: Lab, tmp_path: Path) -> None:
+    """With the shipped model and a size that it draws."""
+    (script,) = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    for theirs, ours in (("http://127.0.0.1:8585", lab.api.address), ("ssd-1b", "otter-mini"), ("768x768", "128x128")):
+        assert theirs in script
+        script = script.replace(theirs, ours)
+    token = (lab.worker.folder / "token").read_text().strip()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, cwd=tmp_path, env={**os.environ, "OTTERBOT_TOKEN": token},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    output, _ = await process.communicate()
+    assert [line.split()[0] for line in output.decode().splitlines()] == ["42", "43"]
+    for number, seed in enumerate((42, 43)):
+        _, said = await lab.worker.command("show", str(tmp_path / f"otter-{number}.png"))
+        assert f"--seed {seed}" in said
 
 
 async def test_it_survives_the_death_of_the_gpu_process(lab: Lab) -> None:

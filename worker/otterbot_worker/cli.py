@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import json
 import logging
-import os
 import sqlite3
 import sys
 import time
@@ -14,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import __version__, config, config_file, logs, privacy, terminal, token_commands
+from . import __version__, config, config_file, logs, privacy, setup, terminal, token_commands
 from .errors import CannotLook
 from .own_worker import Refused, call
 
@@ -50,9 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="otterbot-worker", description="The GPU worker of Otterbot.")
     parser.add_argument("--version", action="version", version=f"otterbot-worker {__version__}")
-    named = os.environ.get("OTTERBOT_CONFIG")
-    about = "the settings (default: $OTTERBOT_CONFIG, else built-in defaults)"
-    parser.add_argument("--config", type=Path, default=Path(named) if named else None, metavar="FILE", help=about)
+    about = "the settings (default: $OTTERBOT_CONFIG, else the file that `setup` has written, else built-in defaults)"
+    parser.add_argument("--config", type=Path, default=config_file.default_file(), metavar="FILE", help=about)
     # --config is also accepted after the command; SUPPRESS keeps the value given before it.
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--config", type=Path, default=argparse.SUPPRESS, metavar="FILE", help=about)
@@ -75,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     listed.set_defaults(run=_models)
     _models_parsers(listed.add_subparsers(title="commands", metavar="COMMAND"), common)
     token_commands.add_parser(commands, common)
+    setup.add_parser(commands, common)
     about = "say how a picture was made: the line to type in a room that makes it again, and what else the file says"
     shown = commands.add_parser("show", help="say how a picture was made", description=about, parents=[common])
     shown.add_argument("file", type=Path, metavar="FILE", help="a PNG, JPEG or WebP picture, or the .yml beside one")

@@ -226,6 +226,12 @@ class Config(_Section):
         return self.data_dir / "listen"
 
     @property
+    def chat_key_file(self) -> Path | None:
+        """With the key of a chat server."""
+        named = self.chat.api_key_file
+        return None if named is None else self.data_dir / named
+
+    @property
     def tokens_file(self) -> Path:
         """Hashes of other programs' tokens."""
         return self.data_dir / "tokens.json"

@@ -27,13 +27,43 @@ _SECTIONS = frozenset(
 )
 
 
+EXAMPLE = Path(__file__).with_name("config.example.yaml")
+"""Every key with its default, and what it is about."""
+SYSTEM_FILE = Path("/etc/otterbot/worker.yaml")
+
+
+def user_file() -> Path:
+    home = os.environ.get("XDG_CONFIG_HOME")
+    return (Path(home) if home else Path(os.path.expanduser("~/.config"))) / "otterbot/worker.yaml"
+
+
+def default_file() -> Path | None:
+    """What holds where no file is named: the one that ``setup`` has written, if any."""
+    named = os.environ.get("OTTERBOT_CONFIG")
+    if named:
+        return Path(named)
+    return next((path for path in (user_file(), SYSTEM_FILE) if os.path.isfile(path)), None)
+
+
 def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
     """The settings of ``path`` (``None``: defaults), overridden by the environment.
 
     :raises BadConfig: the file cannot be read, or a key or value is wrong
     """
     values = _read(path) if path is not None else {}
-    names = _override(values, os.environ if environ is None else environ)
+    return _config(values, _override(values, os.environ if environ is None else environ))
+
+
+def parse(text: str, path: Path) -> Config:
+    """As `load`, of the text of a file, without the environment. :raises BadConfig:"""
+    try:
+        return _config(_sections(yamlfile.parse(text), path), {})
+    except yamlfile.Unreadable as error:
+        raise BadConfig(f"{path}: {error.args[0]}") from None
+
+
+def _config(values: dict[str, Any], names: Mapping[str, str]) -> Config:
+    """``names``: dotted key → variable that it is from."""
     try:
         return Config.model_validate(values)
     except ValidationError as error:
@@ -45,6 +75,10 @@ def _read(path: Path) -> dict[str, Any]:
         values = yamlfile.read(path)
     except yamlfile.Unreadable as error:
         raise BadConfig(str(error)) from None
+    return _sections(values, path)
+
+
+def _sections(values: Any, path: Path) -> dict[str, Any]:
     if values is None:
         return {}
     if not isinstance(values, dict):

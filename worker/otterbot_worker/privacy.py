@@ -11,7 +11,7 @@ from pathlib import Path
 UMASK = 0o077
 ROOT = (
     "a flaw in any library would have the whole machine; start it as a user of its own, "
-    "as the systemd unit in docs/otterbot-worker.service does"
+    "as the unit of `otterbot-worker setup --service system` does"
 )
 """Why the worker should not run as root, and what to do; for the middle of a sentence."""
 

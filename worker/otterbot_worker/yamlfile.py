@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +56,20 @@ def read(path: Path) -> Any:
 
 def parse(text: str) -> Any:
     """:raises Unreadable: with the line as second argument, where it is known"""
-    try:
+    with _told():
         return yaml.load(text, _Loader)
+
+
+def compose(text: str) -> yaml.Node | None:
+    """As `parse`, with the place in the text of everything. :raises Unreadable:"""
+    with _told():
+        return yaml.compose(text, _Loader)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise Unreadable("no YAML", *([mark.line + 1] if mark else [])) from None

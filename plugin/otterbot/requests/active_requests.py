@@ -40,6 +40,11 @@ class ActiveRequests:
 
     def worker_lost(self, *, unauthorized: bool, foreign: bool) -> None:
         """The worker is unreachable, refuses the token, or another program answers."""
+        if unauthorized and not self.worker.unauthorized:
+            self._log.warning(
+                "The worker refuses the token. Put the token of its setup into worker.token of this instance "
+                "(`otterbot-worker setup` shows it), or the path of its file into worker.token_file"
+            )
         if foreign and not self.worker.foreign:
             self._log.warning("Something else than the worker answers at worker.url")
         self.worker.lost(unauthorized=unauthorized, foreign=foreign)

@@ -107,7 +107,7 @@ CALLS: dict[str, Callable[[Rig], Any]] = {
     "explain": lambda rig: rig.worker.explain("otter", None),
     "input": lambda rig: rig.worker.add_input(b"x", "image/png", private=True, owner="@a:test"),
     "delivered": lambda rig: rig.worker.delivered("image-1"),
-    "delete": lambda rig: rig.worker.delete_image("image-1"),
+    "delete": lambda rig: rig.worker.delete_image("image-1", "key-1"),
 }
 
 

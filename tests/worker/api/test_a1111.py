@@ -153,6 +153,7 @@ async def test_fields_that_change_nothing_pass(tmp_path: Path) -> None:
         "send_images": False, "save_images": False, "alwayson_scripts": {}, "force_task_id": "x", "infotext": None,
     }  # fmt: skip
     async with worker_here(on(tmp_path)) as here:
+        await ask(here.api, "txt2img", {**SMALL, **defaults, "s_noise": 0, "eta": 0, "s_tmax": 0, "hr_upscaler": ""})
         answer = await ask(here.api, "txt2img", {**SMALL, **defaults})
         assert answer["images"] == [], "send_images: false"
         assert json.loads(answer["info"])["all_seeds"] == [7]

@@ -78,15 +78,20 @@ def test_root_and_an_open_key_are_one_warning_each(
 ) -> None:
     key = tmp_path / "key.pem"
     key.touch(0o600)
-    config = settings(tmp_path, api={"tls_cert": tmp_path / "cert.pem", "tls_key": key})
+    chat = {"backend": "openai", "url": "http://127.0.0.1:1/v1", "api_key_file": "chat-key", "ollama_url": None}
+    (tmp_path / "chat-key").touch(0o600)
+    config = settings(tmp_path, api={"tls_cert": tmp_path / "cert.pem", "tls_key": key}, chat=chat)
     monkeypatch.setattr(privacy.os, "geteuid", lambda: 1000)
     server._warn(config)
     assert caplog.text == ""
     key.chmod(0o644)
+    (tmp_path / "chat-key").chmod(0o644)
     monkeypatch.setattr(privacy.os, "geteuid", lambda: 0)
     server._warn(config)
     assert [record.getMessage()[:24] for record in caplog.records] == [
         "the worker runs as root:",
         "everybody on this machin",
+        "everybody on this machin",
     ]
+    assert vars(caplog.records[2])["file"] == str(tmp_path / "chat-key")
     assert vars(caplog.records[1])["file"] == str(key)

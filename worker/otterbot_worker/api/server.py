@@ -98,6 +98,11 @@ def _warn(config: Config) -> None:
     if key is not None and privacy.open_to_everybody(key):
         said = "everybody on this machine can read the key of the certificate; make the file 0600"
         log.warning(said, extra={"file": str(key)})
+    chat_key = config.chat_key_file
+    with contextlib.suppress(OSError):  # one that is not there stops the start, with its name
+        if chat_key is not None and privacy.open_to_everybody(chat_key):
+            said = "everybody on this machine can read the key of the chat server; make the file 0600"
+            log.warning(said, extra={"file": str(chat_key)})
 
 
 def _tls(config: Config) -> ssl.SSLContext | None:

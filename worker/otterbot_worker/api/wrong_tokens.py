@@ -50,7 +50,10 @@ class WrongTokens:
         self._seen[key] = _Seen(said=now)
         self._seen.move_to_end(key)
         what = "a request had a wrong token" if offered else "a request had no token"
-        todo = "put the line of this file into worker.token of the plugin's instance, or of the program that asked"
+        todo = (
+            "put the line of this file into worker.token of the plugin's instance; another program needs a token of "
+            "its own (otterbot-worker token new NAME)"
+        )
         log.warning(
             "%s; %s", what, todo, extra={"address": address, "file": str(self._token), "refused_before": before}
         )

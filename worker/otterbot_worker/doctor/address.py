@@ -70,7 +70,7 @@ def _check_reached(report: Report, config: Config, where: str) -> None:
         return
     scheme, _, own = where.partition("://")
     port = own.rpartition(":")[2]
-    hosts = _own_addresses() if config.api.host in ANY else [config.api.host]
+    hosts = own_addresses() if config.api.host in ANY else [config.api.host]
     for host in hosts:
         named = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
         if own_worker.is_alive(named):
@@ -83,7 +83,7 @@ def _check_reached(report: Report, config: Config, where: str) -> None:
         report.note("address.alone", "this machine has no address that others could reach")
 
 
-def _own_addresses() -> list[str]:
+def own_addresses() -> list[str]:
     """Those by which this machine speaks with others: it asks the routes, and sends nothing."""
     found = []
     for family, nobody in ELSEWHERE:

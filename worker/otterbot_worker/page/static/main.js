@@ -30,7 +30,8 @@ function route() {
     else link.removeAttribute("aria-current");
   }
   leave = VIEWS[chosen].show(place, argument, new URLSearchParams(query), before) || (() => {});
-  if (before !== null && before !== chosen && !place.contains(document.activeElement)) main.focus({ preventScroll: true });
+  const lost = before !== chosen || document.activeElement === document.body;
+  if (before !== null && lost && !place.contains(document.activeElement)) main.focus({ preventScroll: true });
   before = chosen;
   document.title = `${place.querySelector("h1")?.textContent || "Otterbot"} · Otterbot`;
 }

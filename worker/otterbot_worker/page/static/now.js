@@ -59,7 +59,9 @@ export function show(place) {
     notices.replaceChildren(...found.notices.map((notice) => el("p", { class: "notice" }, notice)));
     if (paused !== found.pause.paused) {
       paused = found.pause.paused;
+      const focused = controls.contains(document.activeElement);
       controls.replaceChildren(...(paused ? resuming() : pausing()));
+      if (focused) controls.querySelector("button").focus();
     }
     arrange(found.jobs);
     rest.textContent = found.more ? `… and ${counted(found.more, "more job")}.`
@@ -69,13 +71,20 @@ export function show(place) {
   /** Keeps the elements of jobs that are still there, so that nothing loses the focus. */
   function arrange(list) {
     const ids = new Set(list.map((job) => job.id));
-    for (const [id, row] of known) if (!ids.has(id)) { row.element.remove(); known.delete(id); }
+    let focused = false;
+    for (const [id, row] of known) {
+      if (ids.has(id)) continue;
+      focused ||= row.element.contains(document.activeElement);
+      row.element.remove();
+      known.delete(id);
+    }
     list.forEach((job, index) => {
       if (!known.has(job.id)) known.set(job.id, jobRow(job, look));
       const row = known.get(job.id);
       row.update(job);
       if (jobs.children[index] !== row.element) jobs.insertBefore(row.element, jobs.children[index] || null);
     });
+    if (focused) (jobs.querySelector("button") || document.getElementById("main")).focus();
   }
 
   function pausing() {

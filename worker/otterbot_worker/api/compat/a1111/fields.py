@@ -43,7 +43,7 @@ _ALWAYS: dict[str, tuple[Any, ...]] = {
     "s_churn": (0,),
     "s_tmin": (0,),
     "s_tmax": (0,),
-    "s_noise": (1,),
+    "s_noise": (0, 1),
     "refiner_checkpoint": ("None",),
     "initial_noise_multiplier": (1,),
     "image_cfg_scale": (1.5,),
