@@ -43,8 +43,8 @@ SPOILT = 0.3
 """Share of the drawings that are spoilt."""
 UNKNOWN = -100
 """What cross entropy leaves out."""
-ANIMAL_WEIGHT = 1.5
-"""The animal is the hardest question."""
+WEIGHTS = {"animal": 1.5, "spoilt": 2.0}
+"""Of the hardest questions in the loss; the others have 1."""
 KEPT_WHEN_SHUFFLED = ("place", "time", "style")
 """Categories still visible in shuffled tiles; not trained on those pictures."""
 
@@ -207,7 +207,7 @@ def _loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     total = torch.zeros(())
     parts = logits.split([len(values) for values in QUESTIONS.values()], dim=1)
     for column, (question, part) in enumerate(zip(QUESTIONS, parts, strict=True)):
-        weight = ANIMAL_WEIGHT if question == "animal" else 1.0
+        weight = WEIGHTS.get(question, 1.0)
         known = targets[:, column]
         off = F.cross_entropy(part[:BATCH], known, ignore_index=UNKNOWN, reduction="sum")
         total = total + weight * off / max(1, int((known != UNKNOWN).sum()))
