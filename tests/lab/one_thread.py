@@ -1,8 +1,9 @@
-"""Synapse without its thread pool: ``python one_thread.py -c homeserver.yaml``, in Synapse's own environment.
+"""Synapse without the threads of its database: ``python one_thread.py -c homeserver.yaml``, in its own environment.
 
 Each call of the database goes to another thread and back, which is a third of what Synapse costs on SQLite. SQLite has
 one connection there, so no two of them ever ran side by side. As in Synapse's own tests, each waits its turn in the
-reactor instead, and requests go on between each other at the same places.
+reactor instead, and requests go on between each other at the same places. What else Synapse gives to threads stays
+there: a file that is sent waits for its reader.
 """
 
 from __future__ import annotations
@@ -10,14 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from twisted.enterprise.adbapi import ConnectionPool
 from twisted.internet import defer, threads
 from twisted.internet.interfaces import IReactorFromThreads
 
+_to_thread = threads.deferToThreadPool
+
 
 def _in_turn(
-    reactor: IReactorFromThreads, pool: object, function: Callable[..., Any], *args: Any, **options: Any
+    reactor: IReactorFromThreads, pool: Any, function: Callable[..., Any], *args: Any, **options: Any
 ) -> defer.Deferred[Any]:
-    """``threads.deferToThreadPool`` without a thread."""
+    """``threads.deferToThreadPool``, without a thread for a database's call."""
+    if not isinstance(getattr(function, "__self__", None), ConnectionPool):
+        return _to_thread(reactor, pool, function, *args, **options)
     done: defer.Deferred[Any] = defer.Deferred()
 
     def call() -> None:
