@@ -140,4 +140,6 @@ def test_what_operators_write(written: Any, read_as: tuple[str, ...]) -> None:
 def test_what_nothing_follows_from_is_named(written: Any) -> None:
     values, problems = read({"reactions": {"offer": written}}, Values())
     assert values.reactions.offer == tuple(OFFERED)
-    assert problems == ['`reactions.offer` should be some of 🔁 🎲 ⬆️ ⭐ ❌, as in "🔁 🎲", or off.']
+    assert problems == [
+        '`reactions.offer` should be some of 🔁 🎲 ⬆️ ⭐ ❌, as in "🔁 🎲", or off; what counted before stays.'
+    ]

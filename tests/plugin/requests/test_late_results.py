@@ -36,7 +36,9 @@ async def test_a_picture_that_comes_as_its_request_is_cancelled(rig: Rig, monkey
 
     async def slow(*given: Any) -> Any:
         rig.worker_server.draw_all(rig.worker_server.by_key(request.key))
-        await asyncio.sleep(0.3)
+        async with asyncio.timeout(60):
+            while "picture/0" not in await rig.store.parts_of(request.key):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
         return await closing(*given)
 
     monkeypatch.setattr("otterbot.requests.cancel.closing", slow)
