@@ -13,8 +13,9 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -61,9 +62,15 @@ def at_a_terminal(home: Path, answers: list[str], *flags: str) -> tuple[int, str
     ours, theirs = pty.openpty()
     process = subprocess.Popen([*COMMAND, *flags], env=environment(home), stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
-    screen, seen, waiting = b"", 0, list(answers)
+    screen, seen, waiting, interrupted = b"", 0, list(answers), False
+    until = time.monotonic() + 120
     try:
-        while select.select([ours], [], [], 120)[0]:
+        while time.monotonic() < until:
+            if not select.select([ours], [], [], 2)[0]:
+                if interrupted:
+                    # One that comes just before the line is read is not heard; people press it again.
+                    process.send_signal(signal.SIGINT)
+                continue
             try:
                 screen += os.read(ours, 65_536)
             except OSError:  # the other end is closed
@@ -71,14 +78,15 @@ def at_a_terminal(home: Path, answers: list[str], *flags: str) -> tuple[int, str
             if screen[seen:].endswith(b"]: ") and waiting:
                 seen = len(screen)
                 answer = waiting.pop(0)
-                if answer == CTRL_C:
+                interrupted = answer == CTRL_C
+                if interrupted:
                     process.send_signal(signal.SIGINT)
                 else:
                     os.write(ours, answer.encode())
         return process.wait(30), screen.decode().replace("\r\n", "\n")
     finally:
-        with suppress(ProcessLookupError):
-            process.kill()
+        process.kill()
+        process.wait()
         os.close(ours)
 
 
