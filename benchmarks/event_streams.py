@@ -12,30 +12,21 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
-import signal
 import statistics
-import sys
 import tempfile
-import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import aiohttp
+from paused_queue import address, serving, submit
 
-WORKER = Path(__file__).resolve().parents[1] / "worker"
+OWNERS = 50
 MIB = 2**20
 
 
 def private_bytes(pid: int) -> int:
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Private_Dirty:"))
-
-
-def body(number: int) -> dict[str, object]:
-    request = {"prompt": "otter, cowboy hat", "seed": number}
-    owner = f"@{number % 50}:here"
-    return {"key": f"benchmark-{number:08d}", "kind": "image", "owner": owner, "room": "!r:here", "request": request}
 
 
 class Numbers:
@@ -49,18 +40,10 @@ class Numbers:
         return range(self.next - count, self.next)
 
 
-async def submit(session: aiohttp.ClientSession, url: str, number: int) -> float:
-    started = time.perf_counter()
-    async with session.post(f"{url}/v1/jobs", json=body(number)) as response:
-        await response.read()
-        assert response.status == 202, response.status
-    return time.perf_counter() - started
-
-
 async def at_once(session: aiohttp.ClientSession, url: str, numbers: Numbers, beside: int, rounds: int) -> list[float]:
     times: list[float] = []
     for _ in range(rounds):
-        times += await asyncio.gather(*(submit(session, url, number) for number in numbers.take(beside)))
+        times += await asyncio.gather(*(submit(session, url, number, OWNERS) for number in numbers.take(beside)))
     return times
 
 
@@ -75,10 +58,7 @@ async def read(stream: aiohttp.ClientResponse, ready: asyncio.Semaphore) -> None
 
 
 async def run(asked: argparse.Namespace, folder: Path, pid: int) -> None:
-    while not (folder / "listen").exists():  # noqa: ASYNC110  (another process writes it)
-        await asyncio.sleep(0.05)
-    url = (folder / "listen").read_text().strip()
-    headers = {"Authorization": f"Bearer {(folder / 'token').read_text().strip()}"}
+    url, headers = await address(folder)
     numbers, ready = Numbers(), asyncio.Semaphore(0)
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession(headers=headers))
@@ -112,23 +92,9 @@ async def run(asked: argparse.Namespace, folder: Path, pid: int) -> None:
 
 
 async def measure(asked: argparse.Namespace, folder: Path) -> None:
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(WORKER),
-        "OTTERBOT_DATA_DIR": str(folder),
-        "OTTERBOT_API__PORT": "0",
-        "OTTERBOT_CHAT__BACKEND": "off",
-        "OTTERBOT_QUEUE__MAX_OPEN": "1000000",
-        "OTTERBOT_QUEUE__MAX_OPEN_PER_OWNER": "1000000",
-        "OTTERBOT_API__MAX_STREAMS": "1000",
-        "OTTERBOT_LOG__LEVEL": "error",
-    }
-    worker = await asyncio.create_subprocess_exec(sys.executable, "-m", "otterbot_worker.cli", "serve", env=environment)
-    try:
-        await run(asked, folder, worker.pid)
-    finally:
-        worker.send_signal(signal.SIGTERM)
-        await worker.wait()
+    settings = {"OTTERBOT_CHAT__BACKEND": "off", "OTTERBOT_API__MAX_STREAMS": "1000", "OTTERBOT_LOG__LEVEL": "error"}
+    async with serving(folder, **settings) as pid:
+        await run(asked, folder, pid)
 
 
 def main() -> None:

@@ -11,30 +11,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import signal
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import aiohttp
-
-WORKER = Path(__file__).resolve().parents[1] / "worker"
-
-
-def body(number: int, owners: int) -> dict[str, object]:
-    request = {"prompt": "otter, cowboy hat", "seed": number}
-    key = f"benchmark-{number:08d}"
-    return {"key": key, "kind": "image", "owner": f"@{number % owners}:here", "room": "!r:here", "request": request}
-
-
-async def submit(session: aiohttp.ClientSession, url: str, number: int, owners: int) -> float:
-    started = time.perf_counter()
-    async with session.post(f"{url}/v1/jobs", json=body(number, owners)) as response:
-        await response.read()
-        assert response.status == 202, response.status
-    return time.perf_counter() - started
+from paused_queue import address, serving, submit
 
 
 def show(name: str, times: list[float]) -> None:
@@ -57,29 +40,12 @@ def fsync_times(folder: Path) -> list[float]:
 
 
 async def measure(asked: argparse.Namespace, folder: Path) -> None:
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(WORKER),
-        "OTTERBOT_DATA_DIR": str(folder),
-        "OTTERBOT_API__PORT": "0",
-        "OTTERBOT_CHAT__OLLAMA_URL": "null",
-        "OTTERBOT_QUEUE__MAX_OPEN": "1000000",
-        "OTTERBOT_QUEUE__MAX_OPEN_PER_OWNER": "1000000",
-        "OTTERBOT_LOG__LEVEL": "warning",
-    }
-    worker = await asyncio.create_subprocess_exec(sys.executable, "-m", "otterbot_worker.cli", "serve", env=environment)
-    try:
+    async with serving(folder, OTTERBOT_CHAT__OLLAMA_URL="null", OTTERBOT_LOG__LEVEL="warning"):
         await run(asked, folder)
-    finally:
-        worker.send_signal(signal.SIGTERM)
-        await worker.wait()
 
 
 async def run(asked: argparse.Namespace, folder: Path) -> None:
-    while not (folder / "listen").exists():  # noqa: ASYNC110  (another process writes it)
-        await asyncio.sleep(0.05)
-    url = (folder / "listen").read_text().strip()
-    headers = {"Authorization": f"Bearer {(folder / 'token').read_text().strip()}"}
+    url, headers = await address(folder)
     async with aiohttp.ClientSession(headers=headers) as session:
         (await session.post(f"{url}/v1/pause")).release()
         first = [await submit(session, url, number, asked.owners) for number in range(asked.samples)]
