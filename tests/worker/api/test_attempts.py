@@ -6,20 +6,13 @@ from pathlib import Path
 
 import pytest
 from core_lab import OTHER, TOKEN, settings, worker_here
+from set_clock import Clock
 
 from otterbot_worker.api import attempts, auth
 from otterbot_worker.api.attempts import KNOWN_SECONDS, MOST_ADDRESSES, MOST_KNOWN, MOST_WRONG, SECONDS, Attempts
 from otterbot_worker.logs import Seldom
 
 HERE = "10.0.0.1"
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
 
 
 @pytest.fixture

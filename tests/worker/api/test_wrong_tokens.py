@@ -7,20 +7,13 @@ from pathlib import Path
 
 import pytest
 from core_lab import TOKEN, settings, worker_here
+from set_clock import Clock
 
 from otterbot_worker import privacy
 from otterbot_worker.api import server, wrong_tokens
 from otterbot_worker.api.wrong_tokens import HOUR, MOST, WrongTokens
 
 SECRET = "a-token-that-is-wrong-0123456789"
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
 
 
 @pytest.fixture
