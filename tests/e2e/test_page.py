@@ -205,6 +205,21 @@ async def test_search_filters_and_the_way_back(desk: Visit) -> None:
     await expect(page.get_by_label("Room")).to_have_value("!room:here")
 
 
+async def test_two_keys_at_once_go_two_pictures_on(desk: Visit) -> None:
+    page = desk.page
+    await desk.go("gallery")
+    await expect(tiles(page)).to_have_count(len(PROMPTS))
+    await tiles(page).first.press("Enter")
+    line = page.locator("pre.line").first
+    await expect(line).to_contain_text("!draw bear")
+    # Both before the browser has told the page of the new address.
+    await page.evaluate(
+        "for (let n = 0; n < 2; n++) document.body.dispatchEvent("
+        "new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true }))"
+    )
+    await expect(line).to_contain_text("<b>otter</b>")
+
+
 async def test_by_keys_alone(desk: Visit) -> None:
     page = desk.page
     await desk.go("gallery")

@@ -15,7 +15,7 @@ from ..config import Config
 from ..tokens import BadTokensFile, TokensFile
 from .report import Report
 
-ANY = ("0.0.0.0", "::")  # noqa: S104: looked for, not bound
+ANY = ("0.0.0.0", "::")  # looked for, not bound
 ELSEWHERE = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
 """Addresses of nobody (RFC 5737, RFC 3849). Nothing is sent there."""
 SOON_DAYS = 14

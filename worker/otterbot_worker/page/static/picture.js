@@ -58,8 +58,11 @@ export function show(place, id) {
 
   function go(name) {
     if (ways[name]) {
-      if (list) list.seen = ways[name];
-      location.hash = `#/picture/${ways[name]}`;
+      const target = ways[name];
+      if (list) list.seen = target;
+      location.hash = `#/picture/${target}`;
+      // Until the browser tells of the new address, the next key counts from there.
+      ways = beside(list, target) || { newer: null, older: null };
     }
   }
 
