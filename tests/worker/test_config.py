@@ -85,6 +85,8 @@ REFUSED = {
     "too large": ("api: {port: 70000}", "api.port: expected at most 65535"),
     "no such choice": (f"log: {{level: {SECRET}}}", "log.level: expected one of 'debug', 'info'"),
     "no such device": (f"gpu: {{device: {SECRET}}}", "gpu.device: expected auto, cpu, cuda or cuda:N"),
+    "an address with a path": (f"api: {{public_url: 'https://otter.example.org/{SECRET}'}}", "address without a path"),
+    "an address without its protocol": (f"api: {{public_url: {SECRET}.example.org}}", "api.public_url: expected an ad"),
     "half of TLS": (f"api: {{tls_cert: /{SECRET}}}", "api: tls_cert and tls_key belong together"),
     "a negative time": ("gpu: {step_timeout: -1}", "gpu.step_timeout: expected more than 0"),
     "no client": ("api: {clients: {}}", "api.clients: expected at least one entry"),
