@@ -94,6 +94,11 @@ REFUSED = {
     "a negative time": ("gpu: {step_timeout: -1}", "gpu.step_timeout: expected more than 0"),
     "no client": ("api: {clients: {}}", "api.clients: expected at least one entry"),
     "a client's name": (f"api: {{clients: {{'{SECRET}!': null}}}}", "expected a short name"),
+    "a section twice": (
+        f"api: {{port: 9000}}\n\napi: {{page: {SECRET}}}",
+        "worker.yaml: api stands there twice, in lines 1 and 3: put what belongs to it into one",
+    ),
+    "a key twice": (f"api:\n  host: {SECRET}\n  host: ::1", "worker.yaml: host stands there twice, in lines 2 and 3"),
     "a list": (f"[{SECRET}]", "expected keys and values"),
     "no YAML": (f"api: {{port: {SECRET}", "no YAML"),
     "a thirteenth month": ("api: {host: 2024-13-45}", "worker.yaml: no YAML"),
