@@ -1,9 +1,10 @@
 """Which picture or turn comes next: a pure function.
 
-Rows that need the same model are a group. The group comes next that costs the fewest seconds for each waiting person,
-loading included: so what is on the card goes on while people want it, and a model is loaded for several rather than for
-one. A turn of chat counts a little more than a picture, because a person waits for each word, and whoever had much of
-the worker lately counts less. Within the group it is the turn of whoever had least.
+Rows that need the same model are a group. The group comes next that costs the fewest seconds for each waiting person:
+its work, its load, and the load of what leaves the card for it, if somebody waits for that. So what is on the card goes
+on while people want it, and a model is loaded for several rather than for one. A turn of chat counts a little more than
+a picture, because a person waits for each word; who has waited for minutes counts more, and whoever had much of the
+worker lately counts less. Within the group it is the turn of whoever had least.
 
 A row that comes before others whose turn it was overtakes them, and they count the seconds of work that this costs. No
 row is overtaken by more than its bound. What this is worth: ``benchmarks/schedule_simulation.py``.
@@ -29,9 +30,14 @@ GroupKey = tuple[str, str]
 
 TALK_WEIGHT = 1.3
 """How much a turn of chat counts beside a picture."""
-MUCH = 60.0
+MUCH = 30.0
 """Seconds of recent work after which a person counts half."""
+LONG = 120.0
+"""Seconds of waiting after which a row counts twice. It grows until then, and no further: forty pictures that have all
+waited for ten minutes are still one person's."""
 TALK = ("chat", "prompt", "describe")
+_TALK_GROUP: GroupKey = ("talk", "")
+"""A prompt is written by whatever language model is there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +76,13 @@ class OnCard:
         if self.beside or head.kind == "describe":
             return True
         return self.chat if head.kind in TALK else head.model == self.image
+
+    @property
+    def leaves(self) -> GroupKey | None:
+        """What leaves the card for a load. A language model beside an image model was measured to fit and stays."""
+        if self.image is not None:
+            return "image", self.image
+        return _TALK_GROUP if self.chat else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,8 +146,11 @@ def choose(
         """Seconds for each of those who wait for it."""
         rows = groups[key]
         load = max(seconds(head) - costs.row(head.kind, head.model, head.work) for head in rows)
+        if load and on_card.leaves in kept:
+            leaving = groups[on_card.leaves][0]
+            load += costs.load(leaving.kind, leaving.model)
         work = sum(costs.row(head.kind, head.model, head.work) for head in rows)
-        return (load + work) / sum(_weight(head) / (1 + recent(head) / MUCH) for head in rows)
+        return (load + work) / sum(_weight(head, now) / (1 + recent(head) / MUCH) for head in rows)
 
     def left(key: GroupKey) -> bool:
         """Another card is through with the whole group before this one had done its quickest row."""
@@ -167,9 +183,10 @@ def fair_order(heads: Iterable[Head], served: Mapping[Owner, Service]) -> list[H
 
 def _group(head: Head) -> GroupKey:
     if head.kind in ("chat", "prompt"):
-        return "talk", ""  # a prompt is written by whatever language model is there
+        return _TALK_GROUP
     return head.kind, head.model
 
 
-def _weight(head: Head) -> float:
-    return TALK_WEIGHT if head.kind in TALK else 1.0
+def _weight(head: Head, now: float) -> float:
+    waited = min(max(0.0, now - head.created_at) / LONG, 1.0)
+    return (TALK_WEIGHT if head.kind in TALK else 1.0) * (1 + waited)
