@@ -10,8 +10,9 @@ A row that comes before others whose turn it was overtakes them, and they count 
 row is overtaken by more than its bound. What this is worth: ``benchmarks/schedule_simulation.py``.
 
 With several cards each asks for itself. It leaves a group to another one that would be through with all of it before
-this one had done a single row: because it has the model, or is faster. Such rows lose nothing, so they do not count as
-overtaken.
+this one had done a single row: because it has the model, or is faster. A row that is to come from a certain card is
+left to that one, if it will have nothing else to do within a minute. What is left does not wait for this card, so it
+does not count as overtaken.
 """
 
 from __future__ import annotations
@@ -50,6 +51,10 @@ class Bounds:
 
     def of(self, head: Head) -> float:
         return self.talk if head.kind in TALK else self.picture
+
+
+PATIENCE = 60.0
+"""Seconds for which a card may still be at work that a row is left to because it is to come from that one."""
 
 
 class Costs(Protocol):
@@ -96,6 +101,12 @@ class Other:
     costs: Costs
     skip: frozenset[str] = frozenset()
     """Kinds that it cannot run."""
+    card: str = ""
+    """Its name, as records have it; empty where that is not known yet."""
+
+    def awaited_by(self, row: Head) -> bool:
+        """It is the card that is to draw the row, and soon could."""
+        return row.card == self.card != "" and row.kind not in self.skip and self.free_in <= PATIENCE
 
     def seconds(self, rows: Sequence[Head]) -> float:
         """Until it would be through with all rows of a group."""
@@ -124,12 +135,14 @@ def choose(
     costs: Costs,
     skip: frozenset[str] = frozenset(),
     others: Sequence[Other] = (),
+    card: str = "",
 ) -> Choice | None:
     """The next row of ``heads`` (the first queued row of each owner, kind and model).
 
-    ``skip``: kinds that cannot run now. ``others``: the other cards. ``None``: nothing can, or all is left to others.
+    ``skip``: kinds that cannot run now. ``others``: the other cards; ``card``: this one's name.
+    ``None``: nothing can, or all is left to others.
     """
-    order = fair_order([head for head in heads if head.kind not in skip], served)
+    order = fair_order([head for head in heads if head.kind not in skip and not _awaits(head, card, others)], served)
     groups: dict[GroupKey, list[Head]] = {}
     for head in order:
         groups.setdefault(_group(head), []).append(head)
@@ -146,16 +159,16 @@ def choose(
         """Seconds for each of those who wait for it."""
         rows = groups[key]
         load = max(seconds(head) - costs.row(head.kind, head.model, head.work) for head in rows)
-        if load and on_card.leaves in kept:
-            leaving = groups[on_card.leaves][0]
-            load += costs.load(leaving.kind, leaving.model)
+        if load and (leaving := on_card.leaves) is not None and leaving in kept:
+            load += costs.load(groups[leaving][0].kind, groups[leaving][0].model)
         work = sum(costs.row(head.kind, head.model, head.work) for head in rows)
         return (load + work) / sum(_weight(head, now) / (1 + recent(head) / MUCH) for head in rows)
 
     def left(key: GroupKey) -> bool:
         """Another card is through with the whole group before this one had done its quickest row."""
         soonest = min(seconds(head) for head in groups[key])
-        return any(other.seconds(groups[key]) < soonest for other in others)
+        fit = [other for other in others if not any(head.card == card != other.card for head in groups[key] if card)]
+        return any(other.seconds(groups[key]) < soonest for other in fit)
 
     kept = [key for key in groups if not left(key)]
     order = [head for head in order if _group(head) in kept]
@@ -179,6 +192,11 @@ def fair_order(heads: Iterable[Head], served: Mapping[Owner, Service]) -> list[H
         return max(head.created_at, last), head.kind not in TALK, head.seq
 
     return sorted(heads, key=since)
+
+
+def _awaits(head: Head, card: str, others: Sequence[Other]) -> bool:
+    """Another card is to draw it."""
+    return head.card != card and any(other.awaited_by(head) for other in others)
 
 
 def _group(head: Head) -> GroupKey:
