@@ -14,75 +14,26 @@ without steps: with this tiny model the latter is much of it, with a real one it
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import signal
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-WORKER = Path(__file__).resolve().parents[1] / "worker"
+from drawing_worker import WORKER, DrawingWorker
+
 MODEL = WORKER / "otterbot_worker" / "models" / "otter-mini"
 PROMPT = "otter, cowboy hat, watercolor"
 KINDS = ("first", "reroll")
 
 
-class Worker:
-    """A real worker process; one job at a time, followed on its event stream."""
-
-    def __init__(self, folder: Path, size: int) -> None:
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(WORKER),
-            "OTTERBOT_DATA_DIR": str(folder),
-            "OTTERBOT_API__PORT": "0",
-            "OTTERBOT_CHAT__OLLAMA_URL": "null",
-            "OTTERBOT_GPU__DEVICE": "cpu",
-            "OTTERBOT_GPU__THREADS": "1",
-            "OTTERBOT_IMAGES__DEFAULT_MODEL": "otter-mini",
-            "OTTERBOT_LOG__LEVEL": "warning",
-        }
-        self.process = subprocess.Popen([sys.executable, "-m", "otterbot_worker.cli", "serve"], env=environment)
-        while not (folder / "listen").exists():
-            time.sleep(0.05)
-        self.url = (folder / "listen").read_text().strip()
-        self.token = (folder / "token").read_text().strip()
-        self.size, self.count = size, 0
-        self.events = self._open("GET", "/v1/events")
-
-    def _open(self, method: str, path: str, body: Any = None) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-        return urllib.request.urlopen(
-            urllib.request.Request(self.url + path, data, headers, method=method), timeout=600
-        )
-
-    def draw(self, steps: int, prompt: str, count: int = 1) -> float:
-        """Seconds until all ``count`` pictures are archived."""
-        self.count += 1
-        request = {"prompt": prompt, "seed": self.count, "steps": steps, "width": self.size, "height": self.size}
-        request["count"] = count
-        body = {"key": f"benchmark-{self.count:06d}", "kind": "image", "owner": "@a:b", "room": "!r:b"}
-        started = time.perf_counter()
-        with self._open("POST", "/v1/jobs", {**body, "request": {**request, "sampler": "UniPC"}}) as response:
-            job_id = json.load(response)["id"]
-        for raw in self.events:
-            if raw.startswith(b'data: {"job":'):
-                job = json.loads(raw[6:])["job"]
-                if job["id"] == job_id and job["state"] not in ("queued", "running"):
-                    assert job["state"] == "succeeded", job["pictures"]
-                    break
-        return time.perf_counter() - started
-
-    def stop(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait()
+def draw(worker: DrawingWorker, size: int, steps: int, prompt: str) -> float:
+    """Seconds until the picture is archived."""
+    worker.count += 1
+    request = {"prompt": prompt, "seed": worker.count, "steps": steps, "width": size, "height": size}
+    started = time.perf_counter()
+    worker.draw({**request, "sampler": "UniPC"})
+    return time.perf_counter() - started
 
 
 def bare(size: int) -> Callable[[int, str], float]:
@@ -130,18 +81,18 @@ def main() -> None:
     asked = parser.parse_args()
     steps: tuple[int, int] = (asked.steps[0], asked.steps[1])
     with tempfile.TemporaryDirectory() as name:
-        draw, worker = bare(asked.size), Worker(Path(name), asked.size)
+        alone, worker = bare(asked.size), DrawingWorker(Path(name))
         try:
             ours: dict[str, dict[int, list[float]]] = {kind: {count: [] for count in steps} for kind in KINDS}
             theirs: dict[str, dict[int, list[float]]] = {kind: {count: [] for count in steps} for kind in KINDS}
-            worker.draw(steps[0], PROMPT)
-            draw(steps[0], PROMPT)
+            draw(worker, asked.size, steps[0], PROMPT)
+            alone(steps[0], PROMPT)
             for number in range(asked.samples):
                 for count in steps:
                     prompt = f"{PROMPT}, number {number} of {count}"
                     for kind in KINDS:
-                        theirs[kind][count].append(draw(count, prompt))
-                        ours[kind][count].append(worker.draw(count, prompt))
+                        theirs[kind][count].append(alone(count, prompt))
+                        ours[kind][count].append(draw(worker, asked.size, count, prompt))
         finally:
             worker.stop()
     for kind in KINDS:

@@ -88,6 +88,8 @@ def home(tmp_path: Path) -> Iterator[Path]:
     (data / "archive" / "2026-12-01").mkdir(parents=True)
     (data / "archive" / "2026-12-01" / "otter.png").write_bytes(b"a picture")
     (data / "token").write_text("a token")
+    (tmp_path / ".config" / "otterbot").mkdir(parents=True)
+    (tmp_path / ".config" / "otterbot" / "worker.yaml").write_text("api: {}")
     (tmp_path / "config.yaml").write_text("{}")
     (tmp_path / "plugins").mkdir()
     with (
@@ -114,6 +116,7 @@ def test_a_backup_is_whole_and_comes_back(home: Path) -> None:
     backup, queue = home / "backup", home / ".local" / "share" / "otterbot" / "jobs.sqlite"
     assert [words(backup / name) for name in ("jobs.sqlite", "maubot.db", "otterbot.db")] == [["before"]] * 3
     assert (backup / "archive" / "2026-12-01" / "otter.png").read_bytes() == b"a picture"
+    assert (backup / "worker.yaml").read_text() == "api: {}"
     assert (backup / "jobs.sqlite").stat().st_mode & 0o077 == 0
     with closing(sqlite3.connect(queue)) as opened:
         opened.execute("INSERT INTO kept VALUES ('after')")
@@ -121,3 +124,7 @@ def test_a_backup_is_whole_and_comes_back(home: Path) -> None:
     script = block("rm -f ~/.local/share/otterbot/jobs.sqlite*")
     run("\n".join(line for line in script.splitlines() if not line.startswith("systemctl")), home)
     assert words(queue) == ["before"]
+    plugin = home / "plugins" / "otterbot.db"
+    plugin.write_bytes(b"spoilt")
+    run(block("rm -f plugins/otterbot.db*"), home)
+    assert words(plugin) == ["before"]

@@ -159,7 +159,7 @@ def test_the_settings_of_the_page_can_be_used(tmp_path: Path) -> None:
     """Those of the worker in ``docs/operating.md``."""
     page = (DEPLOY.parent / "docs" / "operating.md").read_text("utf-8")
     blocks = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     for block in blocks:
         (tmp_path / "settings.yaml").write_text(block, "utf-8")
         load(tmp_path / "settings.yaml")  # refuses unknown keys and bad values

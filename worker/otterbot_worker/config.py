@@ -6,11 +6,12 @@ import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from . import addresses
-from .expected import REPOSITORY_OR_PATH
+from .expected import ADDRESS, REPOSITORY_OR_PATH
 
 
 class BadConfig(Exception):
@@ -39,6 +40,7 @@ def _default_data_dir() -> Path:
 FilePath = Annotated[Path, AfterValidator(_expand)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$")]
+PublicUrl = Annotated[str, Field(pattern=ADDRESS), AfterValidator(lambda url: url.rstrip("/"))]
 CLIENT_NAME = r"^[a-z0-9][a-z0-9_-]{0,31}$"
 ClientName = Annotated[str, Field(pattern=CLIENT_NAME)]
 
@@ -62,12 +64,19 @@ class ApiConfig(_Section):
     compat: tuple[Literal["openai", "a1111"], ...] = ()
     page: Annotated[Literal["auto", "on", "off"], BeforeValidator(_on_or_off)] = "auto"
     page_hosts: list[HostName] = []
+    public_url: PublicUrl | None = None
 
     @model_validator(mode="after")
     def _both_tls_files(self) -> ApiConfig:
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key belong together: set both or neither")
         return self
+
+    @property
+    def names(self) -> list[str]:
+        """By which browsers may call the worker, besides its own address."""
+        public = [] if self.public_url is None else [urlsplit(self.public_url).hostname or ""]
+        return [*self.page_hosts, *public]
 
     @property
     def loopback(self) -> bool:
@@ -119,6 +128,16 @@ class GpuConfig(_Section):
         if any(self.named.count(card) > 1 for card in self.named if card != "cpu"):
             raise ValueError("devices names a card twice")
         return self
+
+
+class RayConfig(_Section):
+    """Used with ``executor: ray`` alone."""
+
+    address: Annotated[str, Field(pattern=r"^(auto|[A-Za-z0-9][A-Za-z0-9.-]{0,251}:[0-9]{1,5})$")] = "auto"
+    namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "otterbot"
+    resource: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")] = "GPU"
+    heartbeat_seconds: Annotated[float, Field(ge=2, le=300, allow_inf_nan=False)] = 6.0
+    only: bool = False
 
 
 class ImagesConfig(_Section):
@@ -199,6 +218,8 @@ class Config(_Section):
     api: ApiConfig = ApiConfig()
     queue: QueueConfig = QueueConfig()
     gpu: GpuConfig = GpuConfig()
+    executor: Literal["local", "ray"] = "local"
+    ray: RayConfig = RayConfig()
     images: ImagesConfig = ImagesConfig()
     chat: ChatConfig = ChatConfig()
     archive: ArchiveConfig = ArchiveConfig()

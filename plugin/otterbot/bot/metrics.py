@@ -45,8 +45,8 @@ class Metrics:
         return "".join((*_outbox(self._parts.outbox), *self._worker(), *self._unread()))
 
     def _worker(self) -> Iterator[str]:
-        worker = self._parts.links.worker
-        yield _one("worker_connected", "gauge", "1 while the worker's event stream is connected", worker.connected)
+        stream = self._parts.links.worker.stream
+        yield _one("worker_connected", "gauge", "1 while the worker's event stream is connected", stream.connected)
 
     def _unread(self) -> Iterator[str]:
         parked = self._inbox.unread.parked

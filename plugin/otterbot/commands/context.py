@@ -80,7 +80,7 @@ async def known_models(services: Services, *, anew: bool = False) -> Models | No
     """The worker's models, the last known ones if it is away, ``None`` if it was never seen. ``anew``: it is asked,
     whatever is known."""
     worker = services.worker
-    if anew or worker.connected or worker.known_models is None:
+    if anew or worker.stream.connected or worker.known_models is None:
         try:
             return await asyncio.wait_for(worker.models(0.0 if anew else BELIEVED), LOOK)
         except (WorkerError, TimeoutError):

@@ -28,7 +28,7 @@ async def show_status(services: Services, message: Message, intent: Intent) -> O
     spoiled = services.worker.spoiled_at
     if spoiled is not None and time.monotonic() - spoiled < RECENT:
         warnings.append(texts.PICTURES_SPOILED)
-    if services.worker.polled:
+    if services.worker.stream.polled:
         warnings.append(texts.STREAM_SILENT)
     warnings += [sentence for report in services.reports for sentence in report(message.room_id)]
     try:

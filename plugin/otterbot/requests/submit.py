@@ -108,5 +108,5 @@ class Submitter:
             return None
         resolved = active.request.resolved if job.resolved is None else job.resolved
         active.request = replace(active.request, state=RequestState.SUBMITTED, job_id=job.id, resolved=resolved)
-        self._worker.hurry()
+        self._worker.stream.hurry()
         return job

@@ -1,39 +1,28 @@
-"""Client of the worker's HTTP API: one method per call, and the event stream."""
+"""Client of the worker's HTTP API: one method per call."""
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 import aiohttp
 
-from .. import numeric
-from ..clock import steady
-from ..errors import WorkerError, WorkerForeign, WorkerRefused, WorkerUnauthorized, WorkerUnreachable
-from ..waiting import news
+from ..errors import WorkerForeign, WorkerRefused, WorkerUnreachable
 from .info import Checked, Explained, Info, Lora, Loras, Models, StyleList, Wildcard, Wildcards
-from .job_events import Disconnected, Event, PauseEvent, Snapshot, read_event
+from .job_events import Snapshot
 from .jobs import Input, Job, Jobs
 from .json_answers import Answer
-from .sse import parse_stream
-from .transport import LOST, Address, WorkerHttp, refuse
+from .stream import EventStream, by_our_clock
+from .transport import Address, WorkerHttp
 
 __all__ = ["Address", "WorkerClient"]
 
 A = TypeVar("A", bound=Answer)
-P = TypeVar("P", bound="Info | Snapshot | PauseEvent")
 QUICK = aiohttp.ClientTimeout(total=4, connect=3)
 UPLOAD = aiohttp.ClientTimeout(total=180, connect=5)
 DOWNLOAD = aiohttp.ClientTimeout(total=180, connect=5)
-STREAM = aiohttp.ClientTimeout(total=None, connect=5, sock_read=40)
-"""The worker sends a comment every 15 s."""
-SOON, SILENCE = 6.0, 25.0
-"""Seconds without bytes after which the stream counts as silent: at its beginning, and later."""
-BACKOFF = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 
 
 class WorkerClient:
@@ -42,21 +31,11 @@ class WorkerClient:
 
     def __init__(self, address: Callable[[], Address]) -> None:
         self._http = WorkerHttp(address)
+        self.stream = EventStream(self._http)
         self._info: tuple[Address, float, Info] | None = None
         self._models: tuple[Address, float, Models] | None = None
-        self._hurry = asyncio.Event()
-        self._streaming: tuple[Address, aiohttp.ClientResponse] | None = None
-        self.connected = False
-        """The event stream is connected."""
-        self.polled = False
-        """The stream is silent, so jobs are polled instead."""
         self.spoiled_at: float | None = None
         """When a picture last arrived damaged (``time.monotonic()``)."""
-        self._heard_at: tuple[float, float] | None = None
-        """Time of the stream's last bytes or its beginning (``time.monotonic()``), and how long it may be silent after
-        that."""
-        self._was_silent = False
-        """The previous stream ended without any bytes."""
 
     async def close(self) -> None:
         await self._http.close()
@@ -145,7 +124,8 @@ class WorkerClient:
         """The worker's info, at most ``max_age`` seconds old."""
         address = self._http.address
         if self._info is None or self._info[0] != address or time.monotonic() - self._info[1] > max_age:
-            found = self._by_our_clock(_read(Info, await self._http.json("GET", "/v1/info", timeout=QUICK)))
+            found = _read(Info, await self._http.json("GET", "/v1/info", timeout=QUICK))
+            found = by_our_clock(found, self._http.clock)
             self._info = address, time.monotonic(), found
             return found
         return self._info[2]
@@ -207,104 +187,10 @@ class WorkerClient:
         """The last known catalogue of the current address, without a call."""
         return self._models[2] if self._models is not None and self._models[0] == self._http.address else None
 
-    # -- the stream --------------------------------------------------------------------------
-
-    @property
-    def silent(self) -> bool:
-        """The stream is connected but brings no bytes."""
-        if self._heard_at is None:
-            return self._was_silent
-        since, limit = self._heard_at
-        return self._was_silent or time.monotonic() - since > limit
-
     async def snapshot(self) -> Snapshot:
         """The open jobs and the pause, as the stream's first event would have them."""
         jobs = await self.jobs(state="open")
         return Snapshot(jobs=tuple(jobs), pause=(await self.info()).pause)
-
-    def hurry(self) -> None:
-        """The worker has answered a call: connect to its stream at once."""
-        self._hurry.set()
-        if self._streaming is not None and self._streaming[0] != self._http.address:
-            self.reconnect()
-
-    def reconnect(self) -> None:
-        """End the stream; the next one begins with a snapshot of everything."""
-        if self._streaming is not None:
-            self._streaming[1].close()
-
-    async def events(self) -> AsyncIterator[Event]:
-        """All events, for ever. Yields a :class:`Snapshot` after each connection, and :class:`Disconnected` after each
-        end (and after the first failure to connect), unless it ended because the address was changed."""
-        failures = 0
-        while True:
-            unauthorized = foreign = False
-            address = self._http.address
-            try:
-                async for event in self._stream():
-                    failures = 0
-                    yield event
-            except WorkerUnauthorized:
-                unauthorized, self._was_silent = True, False
-                self._http.forget_token()
-            except WorkerForeign:
-                foreign, self._was_silent = True, False
-            except (WorkerError, *LOST) as error:
-                self._was_silent = self.silent and not isinstance(error, aiohttp.ClientConnectorError)
-            self.connected, self._heard_at = False, None
-            if self._http.address != address:
-                continue  # that the old address is given up says nothing of the new one
-            if not (self.polled and self._was_silent):
-                yield Disconnected(unauthorized=unauthorized, foreign=foreign)
-            wait = BACKOFF[min(failures, len(BACKOFF) - 1)]
-            failures += 1
-            self._hurry.clear()
-            await news(self._hurry, wait)
-
-    async def _stream(self) -> AsyncIterator[Event]:
-        address = self._http.address
-        self._heard_at = time.monotonic(), SOON
-        async with self._http.open("GET", "/v1/events", STREAM, headers={"Accept": "text/event-stream"}) as response:
-            if response.status != 200:
-                await refuse(response)
-            self._http.clock.observe(response.headers.get("Date"))
-            if response.content_type != "text/event-stream":
-                raise WorkerForeign("a page in place of the events")
-            self._streaming = address, response
-            try:
-                async for name, data in parse_stream(self._while_there(address, response)):
-                    event = _event(name, data)
-                    if isinstance(event, Snapshot | PauseEvent):
-                        event = self._by_our_clock(event)
-                    if isinstance(event, Snapshot):
-                        self.connected = True
-                    if event is not None:
-                        yield event
-            finally:
-                self._streaming = None
-
-    def _by_our_clock(self, news: P) -> P:
-        """Convert the end of a pause from the worker's clock to the plugin's."""
-        until = news.pause.until
-        if until is None:
-            return news
-        here = until - self._http.clock.now() + steady()
-        return replace(news, pause=replace(news.pause, until=here))
-
-    async def _while_there(self, address: Address, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-        """The stream's bytes, until the worker's address is changed."""
-        async for chunk in response.content.iter_any():
-            if self._http.address != address:
-                return
-            self._heard_at, self._was_silent = (time.monotonic(), SILENCE), False
-            yield chunk
-
-
-def _event(name: str, data: str) -> Event | None:
-    try:
-        return read_event(name, numeric.parse(data))
-    except (TypeError, ValueError):
-        return None  # an event of a newer worker
 
 
 def _read(kind: type[A], data: Any) -> A:

@@ -27,7 +27,7 @@ class WorkerNews:
         try:
             while True:
                 try:
-                    async for event in self._worker.events():
+                    async for event in self._worker.stream.events():
                         await self._take_in(event)
                 except Exception as error:
                     self._log.error("The worker's events: %s\n%s", type(error).__name__, places(error))
@@ -50,4 +50,4 @@ class WorkerNews:
 
     async def _anew(self) -> None:
         await asyncio.sleep(REPEAT)
-        self._worker.reconnect()
+        self._worker.stream.reconnect()

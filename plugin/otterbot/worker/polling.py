@@ -42,17 +42,17 @@ class Polling:
 
     async def run(self) -> None:
         while True:
-            await asyncio.sleep(EVERY if self._worker.polled else LOOK)
+            await asyncio.sleep(EVERY if self._worker.stream.polled else LOOK)
             try:
                 await self._look()
             except Exception as error:
                 self._log.error("Asking the worker: %s\n%s", type(error).__name__, places(error))
 
     async def _look(self) -> None:
-        if self._worker.silent:
+        if self._worker.stream.silent:
             await self._ask()
-        elif self._worker.polled:
-            self._worker.polled = False
+        elif self._worker.stream.polled:
+            self._worker.stream.polled = False
             self._log.info("The worker's events come again")
         if time.monotonic() - self._looked > OVERDUE:
             self._looked = time.monotonic()
@@ -62,10 +62,10 @@ class Polling:
         try:
             snapshot = await self._worker.snapshot()
         except WorkerError:
-            self._worker.polled = False  # the worker is away, which the stream's failure reports
+            self._worker.stream.polled = False  # the worker is away, which the stream's failure reports
             return
-        if not self._worker.polled:
-            self._worker.polled = True
+        if not self._worker.stream.polled:
+            self._worker.stream.polled = True
             self._log.warning(
                 "The worker answers, but its event stream brings nothing; it is asked every %.0f s", EVERY
             )

@@ -42,7 +42,7 @@ async def test_the_plugin_comes_back_while_the_worker_is_off(tmp_path: Path) -> 
         await rig.server.wait(lambda: bodies(rig) == [texts.kept(request.expires_at, now=request.created_at)])
         assert not any("Passing" in edit["body"] for edit in rig.server.edits()), "half an answer is more than that"
         await rig.worker.start()
-        await rig.server.wait(lambda: rig.worker_client.connected)
+        await rig.server.wait(lambda: rig.worker_client.stream.connected)
         rig.worker.stream(job, "half of it")
         await rig.server.wait(lambda: bodies(rig) == ["half of it …"])
         rig.worker.answer(job, "All of it.")

@@ -32,7 +32,7 @@ async def test_something_else_answers(rig: Rig) -> None:
 
 async def test_events_and_pictures_that_do_not_get_through(rig: Rig) -> None:
     assert texts.STREAM_SILENT not in await rig.answer("!status")
-    rig.services.worker.polled = True
+    rig.services.worker.stream.polled = True
     rig.services.worker.spoiled_at = time.monotonic()
     said = await rig.answer("!status")
     assert texts.STREAM_SILENT in said

@@ -164,7 +164,7 @@ async def test_the_worker_lost_it(waiting: Rig) -> None:
     request = await ask(rig, post(rig))
     await submitted(rig, request)
     rig.worker_server.forget()
-    rig.worker.reconnect()
+    rig.worker.stream.reconnect()
     await rig.until(lambda: rig.worker_server.jobs)
     assert [one["request"]["init_image"]["id"] for one in rig.worker_server.submissions] == [ID] * 3
     assert rig.worker_server.uploads == 2, "once more, when it was said to be gone"

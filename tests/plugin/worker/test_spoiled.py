@@ -168,7 +168,7 @@ async def test_a_record_with_numbers_that_no_event_holds(rig: Rig) -> None:
 async def test_who_else_answers_is_said_and_waited_for(rig: Rig) -> None:
     """In the status line of what waits; then the worker is back, and everything goes on."""
     rig.worker_server.instead = welcome
-    rig.worker.reconnect()
+    rig.worker.stream.reconnect()
     await rig.until(lambda: rig.delivery.worker_state.foreign)
     request = await rig.ask()
     live = rig.delivery.active(request.key)

@@ -48,7 +48,7 @@ async def test_what_one_worker_said_of_itself_is_not_said_of_another(rig: Rig) -
 
 async def test_the_end_of_the_old_stream_says_nothing_of_the_new_address(rig: Rig) -> None:
     """A submission has found out already that the token is wrong there, when the old stream is given up."""
-    await rig.until(lambda: rig.worker.connected)
+    await rig.until(lambda: rig.worker.stream.connected)
     lost: list[bool] = []
     told = rig.delivery.worker_state.lost
     rig.delivery.worker_state.lost = (  # type: ignore[method-assign]
@@ -66,7 +66,7 @@ async def test_the_end_of_the_old_stream_says_nothing_of_the_new_address(rig: Ri
 async def test_a_token_that_no_header_can_hold(rig: Rig) -> None:
     """Corrected at run time; nobody has to restart anything."""
     rig.address = replace(rig.address, token=f"{TOKEN}\nand a second line")
-    rig.worker.reconnect()
+    rig.worker.stream.reconnect()
     request = await rig.ask()
     await rig.until(lambda: rig.delivery.worker_state.unauthorized)
     rig.address = replace(rig.address, token=TOKEN)

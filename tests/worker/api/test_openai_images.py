@@ -110,6 +110,23 @@ async def test_a_link_opens_without_a_token_until_it_ends(tmp_path: Path, monkey
         assert await here_now(here) == []
 
 
+async def test_behind_a_proxy_a_link_begins_as_the_settings_say(tmp_path: Path) -> None:
+    """And not as a header says that anybody can send."""
+    forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example", "Forwarded": "proto=https"}
+    asked = {**QUICK, "response_format": "url", "extra_headers": forwarded}
+    async with worker_here(on(tmp_path / "one")) as here, openai_client(here.api.address) as client:
+        answer = await client.images.generate(**asked)
+        assert (answer.data or [])[0].url.startswith(f"{here.api.address}/openai/")  # type: ignore[union-attr]
+    public = on(tmp_path / "other", api={"public_url": "https://otter.example.org/"})
+    async with worker_here(public) as here, openai_client(here.api.address) as client:
+        answer = await client.images.generate(**asked)
+        url = (answer.data or [])[0].url or ""
+        assert url.startswith("https://otter.example.org/openai/v1/links/")
+        async with aiohttp.ClientSession() as stranger:
+            async with stranger.get(url.replace("https://otter.example.org", here.api.address)) as response:
+                assert response.status == 200
+
+
 async def test_partial_pictures_are_streamed(tmp_path: Path) -> None:
     async with worker_here(on(tmp_path)) as here, openai_client(here.api.address) as client:
         stream = await client.images.generate(

@@ -657,6 +657,8 @@ def test_yaml_that_means_harm_is_refused(text: str) -> None:
 def test_yaml_may_merge_and_count_in_sixties() -> None:
     text = "a: &a {x: 1, y: 0x10}\nb: {<<: *a, y: 1:30:00, z: -1.5e+3}"
     assert yamlfile.parse(text)["b"] == {"x": 1, "y": 5400, "z": -1500.0}
+    text = "a: &a {x: 1, y: 1}\nb: &b {<<: *a, x: 2}\nc: {<<: *b}\nd: {<<: *b, y: 3}"
+    assert yamlfile.parse(text)["d"] == {"x": 2, "y": 3}, "what was merged is no second key"
 
 
 @pytest.mark.parametrize(

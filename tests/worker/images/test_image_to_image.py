@@ -211,3 +211,22 @@ def test_the_middle_is_kept(tmp_path: Path) -> None:
     image.paste("white", (100, 0, 200, 100))
     image.save(path)
     assert all(least > 200 for least, _ in img2img.read(path, 64, 64).getextrema())
+
+
+def test_a_model_with_other_latents(engine: Engine, picture: Path, make_task: Any, broken_copy: Any) -> None:
+    """Of six channels, each for 16x16 pixels: diffusers takes latents of four alone for latents."""
+    from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
+
+    folder, entry = broken_copy("sd")
+    pipe: Any = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None)
+    torch.manual_seed(0)
+    kinds = {"down_block_types": ("DownEncoderBlock2D",) * 5, "up_block_types": ("UpDecoderBlock2D",) * 5}
+    pipe.vae = AutoencoderKL(block_out_channels=(32,) * 5, latent_channels=6, scaling_factor=1.0, **kinds)
+    pipe.unet = UNet2DConditionModel.from_config({**pipe.unet.config, "in_channels": 6, "out_channels": 6})
+    pipe.save_pretrained(folder)
+    hires = {"scale": 2.0, "strength": 0.5, "steps": 2, "upscaler": "latent", "width": 128, "height": 128}
+    first = make_task(entry=entry, width=64, height=64, init_image=str(picture), strength=0.6, steps=5)
+    second = make_task(entry=entry, width=64, height=64, steps=2, hires={**hires, "tile": [128, 128]})
+    for task, side in ((first, 64), (second, 128)):
+        engine.draw(task, Watcher())
+        assert len(task.output.read_bytes()) == side * side * 3

@@ -186,8 +186,11 @@ def test_names() -> None:
     assert not any(hosts.same(origin, "localhost:80") for origin in ("", "null", "localhost:80", "file://localhost:80"))
 
 
-async def test_names_of_the_settings_may_be_used(tmp_path: Path) -> None:
-    async with page_here(settings(tmp_path, api={"page_hosts": ["otter.example.org"]})) as (_, one):
+@pytest.mark.parametrize(
+    "api", [{"page_hosts": ["otter.example.org"]}, {"public_url": "https://Otter.example.org:8443/"}]
+)
+async def test_names_of_the_settings_may_be_used(tmp_path: Path, api: dict[str, Any]) -> None:
+    async with page_here(settings(tmp_path, api=api)) as (_, one):
         headers: dict[str, str | None] = {"Host": "otter.example.org", "Origin": "https://otter.example.org"}
         status, found, _ = await one.whole("POST", "/page/session", {"token": TOKEN}, headers=headers)
         assert status == 200

@@ -30,9 +30,16 @@ def pictures(seq: int, owner: str, model: str = "a", *, count: int = 1, overtake
 
 
 def other(
-    on_card: OnCard, free_in: float = 0.0, row: float = 10.0, skip: frozenset[str] = frozenset(), card: str = ""
+    on_card: OnCard,
+    free_in: float = 0.0,
+    row: float = 10.0,
+    skip: frozenset[str] = frozenset(),
+    lacks: str = "",
+    card: str = "",
 ) -> Other:
-    return Other(free_in=free_in, on_card=on_card, costs=Costs(row), skip=skip, card=card)
+    return Other(
+        free_in=free_in, on_card=on_card, costs=Costs(row), skip=skip, can=lambda head: head.model != lacks, card=card
+    )
 
 
 def chosen(heads: list[Head], on_card: OnCard, *others: Other, row: float = 10.0, card: str = "") -> Choice | None:
@@ -53,6 +60,7 @@ CASES = {
     "two are not": ([pictures(1, "ann", count=2)], NOTHING, [other(A, free_in=8)], None),
     "people together are many": ([pictures(1, "ann"), pictures(2, "bob"), pictures(3, "eve")], B, [other(A, 8)], 1),
     "the other cannot run it": (ONE, NOTHING, [other(A, skip=frozenset({"image"}))], 1),
+    "the other lacks the model": (ONE, NOTHING, [other(A, lacks="a")], 1),
     "what is left, another group takes": ([pictures(1, "ann"), pictures(2, "bob", "b")], B, [other(A)], 2),
 }
 
@@ -99,6 +107,7 @@ CARDS = {
     "another one is, but long at work": (OLD, "new", [other(B, 61, card="old")], 1),
     "it is gone, or not among those that draw": (OLD, "new", [other(A, 25, card="third")], 1),
     "it cannot run that": (OLD, "new", [other(A, skip=frozenset({"image"}), card="old")], 1),
+    "it has not the model": (OLD, "new", [other(A, lacks="a", card="old")], 1),
     "there is one card only": (OLD, "new", [], 1),
     "nobody knows what it is": (OLD, "", [other(B, 25)], 1),
     "its twin has the model": (OLD, "old", [other(A, card="old")], None),

@@ -62,6 +62,13 @@ def test_the_size_of_a_shape(picture: tuple[int, int], expected: tuple[int, int]
 
 
 @pytest.mark.parametrize(
+    ("shape", "expected"), [(3, (768, 256)), (1 / 3, (256, 768)), (2, (728, 360)), (4, (768, 256))]
+)
+def test_where_a_side_reaches_a_limit_the_other_follows_the_shape(shape: float, expected: tuple[int, int]) -> None:
+    assert resolution.of_shape(shape, replace(LIMITS, size_max=768), USUAL) == expected
+
+
+@pytest.mark.parametrize(
     ("model", "picture", "expected"),
     [
         ("sdxl", (1216, 832), (1216, 832)),

@@ -7,7 +7,7 @@ import contextlib
 import fcntl
 import logging
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,10 @@ from pathlib import Path
 from aiohttp import web
 
 from ..archive import Archive
+from ..chat import ChatBackend
 from ..config import BadConfig, Config
 from ..gpu.process import GpuProcess
+from ..inputs.files import InputFiles
 from ..models.catalogue import Catalogue, load_catalogue
 from ..models.entry_file import CatalogueError
 from ..models.header_reader import READER
@@ -44,6 +46,7 @@ from . import build, default, revoked
 from .auth import Tokens
 from .background import Background
 from .chat_status import ChatStatus
+from .cluster_lanes import ClusterLanes
 from .default import DefaultModel
 from .events import Hub
 from .housekeeping import keep_house
@@ -127,9 +130,9 @@ async def _build(config: Config, tokens: Tokens, database: Database, stack: cont
     store = Store(database)
     catalogue = read_catalogue(config)
     chosen = await default.start(config, catalogue)
-    library, styles = build.library(config), build.styles(config)
+    library = build.library(config)
     stack.push_async_callback(asyncio.to_thread, READER.close)  # waits for the file in work
-    background, live = Background(), Live()
+    background, live, measures = Background(), Live(), Measures()
     archive = build.archive(config)
     stack.callback(archive.close)
     input_files, inputs = build.inputs(config, database)
@@ -138,34 +141,20 @@ async def _build(config: Config, tokens: Tokens, database: Database, stack: cont
         stack.push_async_callback(backend.close)
     chat = ChatStatus(backend, config.chat.default_model)
     stack.push_async_callback(chat.close)
+    sources = Sources(archive=archive, catalogue=catalogue, library=library, inputs=input_files, backend=backend)
+
     name, device = next(iter(build.devices(config).items()))
     gpu = build.gpu(config, name, device, first=True)
+    card = Card(gpu, backend, build.sharing(config, gpu, backend, store), measures.swapped)
     speeds = Speeds(await store.speeds())
     holder: list[Dispatcher] = []
     hub = Hub(lambda: holder[0].pause_state if holder else Pause(paused=False))
-    measures = Measures()
-    card = Card(gpu, backend, build.sharing(config, gpu, backend, store), measures.swapped)
     shared = Shared(store=store, card=card, live=live, speeds=speeds, listener=hub, measures=measures)
-
-    def pictures(shared: Shared, gpu: GpuProcess, card: str = "") -> PictureRunner:
-        return PictureRunner(
-            shared,
-            gpu=gpu,
-            archive=archive,
-            inputs=input_files,
-            catalogue=catalogue,
-            library=library,
-            wake=lambda: holder[0].wake(),
-            broken=background.fail,
-            card=card,
-        )
-
-    first = CardParts(name=name, gpu=gpu, card=card, pictures=pictures(shared, gpu), speeds=speeds)
+    pictures = _pictures(sources, wake=lambda: holder[0].wake(), broken=background.fail)
+    first = CardParts(name=name, gpu=gpu, card=card, pictures=pictures(shared, gpu, ""), speeds=speeds)
     cards = [first, *build.more_cards(config, shared, pictures)]
-    prompts = build.prompts(config, shared, backend, catalogue, library)
     descriptions = DescriptionRunner(shared, backend=backend, gpu=gpu, inputs=input_files, catalogue=catalogue)
-    turns = TurnRunner(shared, backend=backend, inputs=input_files)
-    dispatcher = build.dispatcher(config, shared, cards, archive, turns, descriptions, prompts)
+    dispatcher = _dispatcher(config, shared, cards, sources, descriptions)
     holder.append(dispatcher)
     views = Views(store, live, speeds, lambda: dispatcher.cards_at_work)
     stack.push_async_callback(views.close)
@@ -184,7 +173,7 @@ async def _build(config: Config, tokens: Tokens, database: Database, stack: cont
         inputs=inputs,
         catalogue=catalogue,
         library=library,
-        styles=styles,
+        styles=build.styles(config),
         gpu=gpu,
         card=card,
         chat=chat,
@@ -193,11 +182,54 @@ async def _build(config: Config, tokens: Tokens, database: Database, stack: cont
         default=chosen,
     )
     await _start(parts)
+    if config.executor == "ray":
+        cluster = ClusterLanes(config, shared, dispatcher, catalogue, background, pictures)
+        background.start(cluster.run(), "Ray cluster")
     stack.push_async_callback(background.stop)
     stack.push_async_callback(dispatcher.stop)
     stack.callback(library.close)
     stack.callback(catalogue.close)
     return parts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """What every runner takes from and gives to, whichever card it runs on."""
+
+    archive: Archive
+    catalogue: Catalogue
+    library: Library
+    inputs: InputFiles
+    backend: ChatBackend | None
+
+
+def _pictures(
+    sources: Sources, *, wake: Callable[[], None], broken: Callable[[BaseException], None]
+) -> Callable[[Shared, GpuProcess, str], PictureRunner]:
+    """What makes the runner of a card; the first one's has no name. ``broken``: called with what ends the worker."""
+
+    def pictures(shared: Shared, gpu: GpuProcess, card: str) -> PictureRunner:
+        return PictureRunner(
+            shared,
+            gpu=gpu,
+            archive=sources.archive,
+            inputs=sources.inputs,
+            catalogue=sources.catalogue,
+            library=sources.library,
+            wake=wake,
+            broken=broken,
+            card=card,
+        )
+
+    return pictures
+
+
+def _dispatcher(
+    config: Config, shared: Shared, cards: Sequence[CardParts], sources: Sources, descriptions: DescriptionRunner
+) -> Dispatcher:
+    prompts = build.prompts(config, shared, sources.backend, sources.catalogue, sources.library)
+    turns = TurnRunner(shared, backend=sources.backend, inputs=sources.inputs)
+    return build.dispatcher(config, shared, cards, sources.archive, turns, descriptions, prompts)
 
 
 async def _start(parts: Parts) -> None:

@@ -78,13 +78,19 @@ def closest(size: tuple[int, int], limits: Limits) -> tuple[int, int]:
 
 
 def of_shape(shape: float, limits: Limits, pixels: int) -> tuple[int, int]:
-    """A size of about that shape and number of pixels, in the model's multiples and limits."""
-    wide = math.sqrt(pixels * shape)
+    """A size of about that shape and number of pixels, in the model's multiples and limits. Where one side reaches a
+    limit the other one follows it: the shape matters more than the number of pixels."""
+    wide = _within(math.sqrt(pixels * shape), limits)
+    wide = _within(_within(wide / shape, limits) * shape, limits)
     found = [nearest(wide, limits), nearest(wide / shape, limits)]
     while found[0] * found[1] > limits.pixels_max:
         # Where rounding up exceeded ``pixels_max``, shorten the longer side.
         found[found.index(max(found))] -= limits.size_multiple
     return found[0], found[1]
+
+
+def _within(side: float, limits: Limits) -> float:
+    return min(max(side, limits.size_min), limits.size_max)
 
 
 def of_picture(picture: tuple[int, int], limits: Limits, usual: int) -> tuple[int, int]:

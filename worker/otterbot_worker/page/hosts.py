@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 
 def names(host: str, others: Iterable[str]) -> frozenset[str]:
-    """Those that may be used: ``host`` is ``api.host``, ``others`` are ``api.page_hosts``."""
+    """Those that may be used: ``host`` is ``api.host``, ``others`` are what else the settings name."""
     machine = socket.gethostname().lower()
     known = {"localhost", machine, f"{machine.partition('.')[0]}.local", host, *others}
     return frozenset(name.lower().rstrip(".") for name in known if name)

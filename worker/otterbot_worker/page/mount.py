@@ -24,7 +24,7 @@ def mount(config: Config) -> Mount | None:
     """``None``: it is off."""
     if config.api.page == "off":
         return None
-    names = hosts.names(config.api.host, config.api.page_hosts)
+    names = hosts.names(config.api.host, config.api.names)
     if config.api.page == "auto" and not config.api.loopback and config.api.tls_cert is None:
         return Mount(has=lambda path: path == guard.ROOT, middleware=guard.middleware(names), add=_add_refusal)
     return Mount(has=guard.is_page, middleware=guard.middleware(names), add=_add)
@@ -62,5 +62,5 @@ async def _start(app: web.Application) -> None:
     """``parts`` are open here."""
     parts = app[PARTS]
     history = app[HISTORY] = History()
-    parts.background.start(history.follow(sources(parts)), "the page's plot")
+    parts.background.start(history.follow(lambda: sources(parts)), "the page's plot")
     parts.background.start(fill(parts.gallery, parts.archive), "the gallery")

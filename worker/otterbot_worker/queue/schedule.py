@@ -18,7 +18,7 @@ does not count as overtaken.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -101,16 +101,20 @@ class Other:
     costs: Costs
     skip: frozenset[str] = frozenset()
     """Kinds that it cannot run."""
+    can: Callable[[Head], bool] = lambda head: True
+    """Whether it has what a row needs."""
     card: str = ""
     """Its name, as records have it; empty where that is not known yet."""
 
     def awaited_by(self, row: Head) -> bool:
         """It is the card that is to draw the row, and soon could."""
-        return row.card == self.card != "" and row.kind not in self.skip and self.free_in <= PATIENCE
+        if not row.card or row.card != self.card or row.kind in self.skip or not self.can(row):
+            return False
+        return self.free_in <= PATIENCE
 
     def seconds(self, rows: Sequence[Head]) -> float:
         """Until it would be through with all rows of a group."""
-        if any(row.kind in self.skip for row in rows):
+        if any(row.kind in self.skip or not self.can(row) for row in rows):
             return math.inf
         load = max(0.0 if self.on_card.has(row) else self.costs.load(row.kind, row.model) for row in rows)
         return self.free_in + load + sum(row.count * self.costs.row(row.kind, row.model, row.work) for row in rows)

@@ -26,9 +26,8 @@ from . import noise as noises
 from .decoding import precision, upcasts
 
 FOUR = 4
-"""diffusers' img2img takes an ``image`` of 4 channels for latents and anything else for pixels. Some models have more
-channels."""
-
+"""diffusers' img2img takes an ``image`` of 4 channels for latents and anything else for pixels, which it scales. Small
+latents of a model with more channels had no size left then."""
 
 GONE = "The picture to start from is not on the worker any more; please send it again."
 
@@ -56,8 +55,7 @@ def begin(loaded: Loaded, task: Draw, device: torch.device, generator: torch.Gen
     latents = encode(loaded, picture, device, generator)
     pipe = from_picture(loaded)
     keeping = inpaint.keeping(task, latents)
-    own = latents.shape[1] == FOUR and not loaded.family.flows
-    if not own or keeping is not None or task.variation is not None:
+    if not _taken_as_latents(loaded, latents) or keeping is not None or task.variation is not None:
         diffusers_private.replace_prepare_latents(pipe, partial(_noised, pipe, latents, keeping, task))
     return Start(pipe, arguments(loaded, latents, task.steps, task.strength), keeping)
 
@@ -73,12 +71,16 @@ def from_picture(loaded: Loaded) -> Any:
 
 def arguments(loaded: Loaded, latents: torch.Tensor, steps: int, strength: float) -> dict[str, Any]:
     """The arguments that only an img2img pipeline takes. ``latents``: the init image's."""
-    if not loaded.family.flows:
-        return {"image": latents, "strength": exact(steps, strength)}
     height, width = (side * loaded.pipe.vae_scale_factor for side in latents.shape[-2:])
     # Some pipelines take no latents here: give them an empty picture, since `prepare_latents` is replaced anyway.
-    image = torch.zeros(1, 3, height, width)
+    image = latents if _taken_as_latents(loaded, latents) else torch.zeros(1, 3, height, width)
+    if not loaded.family.flows:
+        return {"image": image, "strength": exact(steps, strength)}
     return {"image": image, "strength": exact(steps, strength, up=True), "width": width, "height": height}
+
+
+def _taken_as_latents(loaded: Loaded, latents: torch.Tensor) -> bool:
+    return latents.shape[1] == FOUR and not loaded.family.flows
 
 
 def exact(steps: int, strength: float, *, up: bool = False) -> float:

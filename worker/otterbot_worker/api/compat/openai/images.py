@@ -91,7 +91,12 @@ async def _answer(request: web.Request, asked: ImagesBody, one: Errand, origin: 
 
 
 def _origin(request: web.Request) -> str:
-    """How the client calls this worker. :raises ApiProblem: its ``Host`` makes no address"""
+    """How the client calls this worker. :raises ApiProblem: its ``Host`` makes no address
+
+    ``X-Forwarded-…`` is not looked at: whoever reaches the worker could send it.
+    """
+    if (public := request.app[PARTS].config.api.public_url) is not None:
+        return public
     if not _HOST.fullmatch(request.host):
         raise ApiProblem(400, "bad_request", "The header Host is no name and port, so no link can be made.")
     return f"{request.scheme}://{request.host}"
