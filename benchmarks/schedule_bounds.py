@@ -15,7 +15,6 @@ import argparse
 import heapq
 import itertools
 import random
-import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -141,17 +140,18 @@ def main() -> None:
         simulation.run(asked, how, lanes=1, together=False) for how in (simulation.first_come, simulation.Ours())
     )
     for late in options.late:
-        shares, own = [], []
+        bases, bounds, own = [], [], []
         for case, times in itertools.islice(episodes(asked, late, fifo.worst), options.cases):
             base, mine = (sum(row.wait for row in one.rows if row.at in times) for one in (fifo, ours))
             good = best(case, most=float("inf"), beam=BEAM)
             least = None if good is None else best(case, most=good + 1e-6)
             assert least is not None, "the hog is late in any order"
-            shares.append(least / base)
-            own.append(mine / base)
+            bases.append(base)
+            bounds.append(least)
+            own.append(mine)
         print(
             f"{options.use:.0%}, the hog's last picture at most {late:g} times as late: its neighbours wait at least "
-            f"{statistics.fmean(shares):.2f} of first come, first served (ours {statistics.fmean(own):.2f})",
+            f"{sum(bounds) / sum(bases):.2f} of first come, first served (ours {sum(own) / sum(bases):.2f})",
             flush=True,
         )
 

@@ -76,10 +76,10 @@ CASES = {
     ),
     "a language model beside stays, so an image model costs its own load": (
         [head(1, "ann", "chat"), head(2, "bob", "b"), head(3, "eve", "b")], OnCard(image="a", chat=True),
-        had(ann=181), 2,
+        had(ann=160), 2,
     ),
     "one that is alone on the card leaves": (
-        [head(1, "ann", "chat"), head(2, "bob", "b"), head(3, "eve", "b")], OnCard(chat=True), had(ann=181), 1,
+        [head(1, "ann", "chat"), head(2, "bob", "b"), head(3, "eve", "b")], OnCard(chat=True), had(ann=160), 1,
     ),
     "two minutes count twice": (
         [head(1, "ann", "b", at=NOW - 120), head(2, "bob", "c", at=NOW), head(3, "eve", "c", at=NOW - 1)], NOTHING,

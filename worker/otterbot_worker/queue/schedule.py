@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Protocol
 
 from .heads import NEVER, Head, Service
@@ -31,7 +32,7 @@ GroupKey = tuple[str, str]
 
 TALK_WEIGHT = 1.3
 """How much a turn of chat counts beside a picture."""
-MUCH = 30.0
+MUCH = 25.0
 """Seconds of recent work after which a person counts half."""
 LONG = 120.0
 """Seconds of waiting after which a row counts twice. It grows until then, and no further: forty pictures that have all
@@ -112,12 +113,18 @@ class Other:
             return False
         return self.free_in <= PATIENCE
 
-    def seconds(self, rows: Sequence[Head]) -> float:
-        """Until it would be through with all rows of a group."""
-        if any(row.kind in self.skip or not self.can(row) for row in rows):
-            return math.inf
-        load = max(0.0 if self.on_card.has(row) else self.costs.load(row.kind, row.model) for row in rows)
-        return self.free_in + load + sum(row.count * self.costs.row(row.kind, row.model, row.work) for row in rows)
+    def through_within(self, seconds: float, rows: Sequence[Head]) -> bool:
+        """It would be done with all rows of a group before so many seconds are over."""
+        work, load = self.free_in, 0.0
+        for row in rows:
+            if row.kind in self.skip or not self.can(row):
+                return False
+            if not self.on_card.has(row):
+                load = max(load, self.costs.load(row.kind, row.model))
+            work += row.count * self.costs.row(row.kind, row.model, row.work)
+            if work + load >= seconds:  # of thousands that wait, the first few say so
+                return False
+        return True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,17 +179,18 @@ def choose(
         """Another card is through with the whole group before this one had done its quickest row."""
         soonest = min(seconds(head) for head in groups[key])
         fit = [other for other in others if not any(head.card == card != other.card for head in groups[key] if card)]
-        return any(other.seconds(groups[key]) < soonest for other in fit)
+        return any(other.through_within(soonest, groups[key]) for other in fit)
 
     kept = [key for key in groups if not left(key)]
     order = [head for head in order if _group(head) in kept]
     place = {head.seq: number for number, head in enumerate(order)}
+    patience = list(accumulate((bounds.of(row) - row.overtaken_seconds for row in order), min, initial=math.inf))
     for key in sorted(kept, key=worth):  # equal ones by whose turn it is
         # A chat is waited for word by word, a prompt only for its picture.
         for head in sorted(groups[key], key=lambda head: (recent(head), head.kind == "prompt", place[head.seq])):
             cost = seconds(head)
-            ahead = order[: place[head.seq]]
-            if all(row.overtaken_seconds + cost <= bounds.of(row) for row in ahead):
+            if cost <= patience[place[head.seq]]:  # of all whose turn comes before
+                ahead = order[: place[head.seq]]
                 return Choice(seq=head.seq, seconds=cost, overtaken=tuple(row.seq for row in ahead))
     return None
 
