@@ -6,6 +6,7 @@ Imports inside functions and those for types alone count as well: whoever reads 
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +20,8 @@ TRAINING = REPOSITORY / "training" / "otter_mini"
 
 WORKER_ORDER = (
     "cli", "setup", "doctor", "model_commands", "token_commands", "lane_list", "own_worker", "page", "api", "runner",
-    "images", "gpu", "requests", "memory", "queue", "tokens", "archive", "chat", "inputs", "styles", "models",
-    "families", "prompts", "sampling", "schemas", "config_file", "config", "durable", "expected", "addresses",
+    "cluster", "images", "gpu", "requests", "memory", "queue", "tokens", "archive", "chat", "inputs", "styles",
+    "models", "families", "prompts", "sampling", "schemas", "config_file", "config", "durable", "expected", "addresses",
     "errors", "logs", "parent_death", "privacy", "space", "terminal", "yamlfile",
 )  # fmt: skip
 """The worker's packages and modules: each may import from those behind it. ``logs`` may print with ``terminal``."""
@@ -175,3 +176,19 @@ def test_the_plugin_needs_only_what_maubot_brings(path: Path) -> None:
         first = name.split(".")[0]
         assert name.startswith(".") or first in allowed or first in sys.stdlib_module_names, f"{name} is not at hand"
         assert first != PLUGIN.name, "relative imports only: the plugin's name in sys.modules is not its own"
+
+
+RAY = ("cluster/rays.py", "cluster/relay.py", "cluster/scout.py")
+"""Ray, and the two programs that are its drivers: Ray ends the process of a driver whose cluster is gone."""
+
+
+@pytest.mark.parametrize("path", modules(WORKER), ids=ids(WORKER))
+def test_only_programs_of_their_own_know_ray(path: Path) -> None:
+    """So the API process stays as it is with any executor."""
+    name = path.relative_to(WORKER).as_posix()
+    programs = {"." + one.removesuffix(".py").replace("/", ".") for one in RAY}
+    known = {target for target, _ in imports_of(path, WORKER) if target in programs or target.split(".")[0] == "ray"}
+    loads = re.findall(r"import_module\(\s*[\"']ray\b", path.read_text("utf-8"))
+    if name not in RAY:
+        assert not known
+    assert not loads or name == RAY[0]

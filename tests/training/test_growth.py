@@ -90,6 +90,21 @@ def test_latents_with_more_channels_begin_as_those_that_were(old: Any) -> None:
     assert torch.allclose(old.decode(before.mean).sample, halved(grown.decode(after.mean).sample), atol=1e-5)
 
 
+def test_of_the_same_levels_more_channels_begin_as_those_that_were(old: Any) -> None:
+    six = replace(SMALL, size=128, vae=replace(SMALL.vae, latent_channels=6))
+    wide = vae.started_small(six, old).eval()
+    pictures = torch.rand(2, 3, 64, 48) * 2 - 1
+    before, after = vae.mean_latents(old, pictures), vae.mean_latents(wide, pictures)
+    assert after.shape == (2, 6, 8, 6)
+    assert torch.allclose(before, after[:, :4], atol=1e-5)
+    assert torch.allclose(old.decode(before).sample, wide.decode(after).sample, atol=1e-5)
+    same = vae.started_small(replace(SMALL, size=128), old).eval()
+    assert torch.equal(vae.mean_latents(same, pictures), before)
+    thin = vae.new(replace(OLD, channels=(8, 16, 16, 16)), 64)
+    with pytest.raises(growth.DoesNotFit, match="does not fit"):
+        vae.started_small(SMALL, thin)
+
+
 def test_a_unet_begins_as_the_old_one_whatever_stands_in_new_channels() -> None:
     old, new = (diffusion.new_unet(SMALL.diffusion, channels, 8) for channels in (4, 6))
     growth.grow_unet(new, old)

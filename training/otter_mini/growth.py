@@ -65,6 +65,13 @@ def grow_vae(new: Any, old: Any) -> None:
         _doubling(new.decoder, old.decoder.conv_out)
 
 
+def widen_latents(new: Any, old: Any) -> None:
+    """Give ``new``, of ``old``'s levels and at least as many channels of latents, its start."""
+    widths = old.config.latent_channels, new.config.latent_channels
+    state = old.state_dict()
+    load(new, state if widths[0] == widths[1] else {**state, **_more_latents(state, new.state_dict(), *widths)})
+
+
 def _outer(name: str) -> str:
     """The name of an old layer in the grown model. The encoder's levels move up by one; the decoder's, which are
     counted from the latents, stay."""

@@ -3,7 +3,7 @@
 
 ================  =====================================================
 ``draw``          ``pictures.npy``, ``captions.json``
-``vae``           ``vae/`` (``vae.ckpt`` on the way)
+``vae``           ``vae/`` (``vae-small.ckpt``, ``vae.ckpt`` on the way)
 ``latents``       ``latents.npy``
 ``diffusion``     ``tokenizer/``, ``diffusion.ckpt`` (the moving average in it is what learned)
 ``negatives``     ``negatives.ckpt``, from the moving average of the diffusion
@@ -82,8 +82,8 @@ class Training:
         pictures = dataset.load_pictures(self.directory, self.recipe.vae.pictures)
         device = torch.device(self.device)
         old = growth.read(self.start).vae if self.start else None
-        how = {"device": device, "stop_at": self._stop("vae"), "grown_from": old}
-        made = vae.train(self.recipe, self.directory, pictures, log, **how)
+        stops = {"small_stop_at": self._stop("vae-small"), "stop_at": self._stop("vae")}
+        made = vae.train(self.recipe, self.directory, pictures, log, device=device, grown_from=old, **stops)
         made.cpu().save_pretrained(self.directory / "vae")
 
     def _load_vae(self) -> Any:

@@ -10,6 +10,8 @@ and standard deviation 1 within the 1x1 convolutions around them, so no scaling 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +76,12 @@ def crops(pictures: Pixels, recipe: VaeRecipe, seed: int, step: int) -> Pixels:
     return np.stack([pictures[n, y : y + side, x : x + side] for n, (y, x) in zip(which, at, strict=True)])
 
 
+def sample(pictures: Pixels, recipe: VaeRecipe, seed: int, step: int) -> Pixels:
+    """``batch`` whole pictures."""
+    chance = np.random.default_rng(checkpoints.number(seed, "vae small", step))
+    return pictures[chance.integers(len(pictures), size=recipe.batch)]
+
+
 def sharpness_loss(made: torch.Tensor, wanted: torch.Tensor, gradient: float) -> torch.Tensor:
     """L1 of the pixels, and of the differences between neighbours."""
     off = made - wanted
@@ -85,6 +93,17 @@ def mean_latents(vae: Any, pictures: torch.Tensor) -> torch.Tensor:
     """N×C×H/f×W/f: the middle of what the encoder states."""
     mean: torch.Tensor = vae.encode(pictures).latent_dist.mean
     return mean
+
+
+def started_small(recipe: Recipe, old: Any = None) -> Any:
+    """The model without its outermost level before its first step: random, or ``old`` with all channels of latents."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(checkpoints.number(recipe.seed, "vae small", "start"))
+        small = new(replace(recipe.vae, channels=recipe.vae.channels[1:]), recipe.size // 2)
+        begin(small)
+    if old is not None:
+        growth.widen_latents(small, old)
+    return small
 
 
 def started(recipe: Recipe, grown_from: Any = None) -> Any:
@@ -99,26 +118,55 @@ def started(recipe: Recipe, grown_from: Any = None) -> Any:
 
 
 def train(recipe: Recipe, directory: Path, pictures: Pixels, log: checkpoints.Log, **how: Any) -> Any:
-    """The finished autoencoder; ``how``: ``device``, ``stop_at``, ``grown_from``."""
-    own, device = recipe.vae, how.get("device", torch.device("cpu"))
-    vae = started(recipe, how.get("grown_from")).to(device)
-    plan = loop.Plan(
-        name="vae",
-        path=directory / "vae.ckpt",
+    """The finished autoencoder, first without its outermost level; ``how``: ``device``, ``grown_from``, and to end a
+    test's training before a step, ``small_stop_at`` or ``stop_at``."""
+    own, device, old = recipe.vae, how.get("device", torch.device("cpu")), how.get("grown_from")
+
+    def halved(step: int) -> torch.Tensor:
+        return F.avg_pool2d(as_input(sample(pictures, own, recipe.seed, step), device), 2)
+
+    def full(step: int) -> torch.Tensor:
+        return as_input(crops(pictures, own, recipe.seed, step), device)
+
+    if own.small_steps:
+        small = started_small(recipe, old).to(device)
+        plan = plan_of(recipe, directory, "vae-small", own.small_steps, how.get("small_stop_at"))
+        loop.run(plan, small, loss_function(recipe, small, halved, plan.name), log)
+        old = small.cpu()
+    vae = started(recipe, old).to(device)
+    plan = plan_of(recipe, directory, "vae", own.steps, how.get("stop_at"))
+    loop.run(plan, vae, loss_function(recipe, vae, full, plan.name), log)
+    fold(vae, recipe, pictures, device)
+    return vae
+
+
+def plan_of(recipe: Recipe, directory: Path, name: str, steps: int, stop_at: int | None) -> loop.Plan:
+    own = recipe.vae
+    return loop.Plan(
+        name=name,
+        path=directory / f"{name}.ckpt",
         fingerprint=recipe.fingerprint("vae"),
-        steps=own.steps,
+        steps=steps,
         learning_rate=own.learning_rate,
         last_rate=0.02,
         warm_up=own.warm_up,
         weight_decay=0.0,
         ema=own.ema,
         check_every=own.check_every,
-        stop_at=how.get("stop_at"),
+        stop_at=stop_at,
     )
 
+
+def loss_function(
+    recipe: Recipe, vae: Any, pictures_of: Callable[[int], torch.Tensor], name: str
+) -> Callable[[int], tuple[torch.Tensor, str]]:
+    """The loss of a training step, whose pictures ``pictures_of`` gives: N×3×H×W in -1 … 1."""
+    own = recipe.vae
+
     def loss_of(step: int) -> tuple[torch.Tensor, str]:
-        wanted = as_input(crops(pictures, own, recipe.seed, step), device)
-        chance = checkpoints.generator(recipe.seed, "vae noise", step)
+        wanted = pictures_of(step)
+        device = wanted.device
+        chance = checkpoints.generator(recipe.seed, f"{name} noise", step)
         with torch.autocast(device.type, torch.bfloat16):
             latents = mean_latents(vae, wanted).float()
             spread = latents.detach().std(dim=(0, 2, 3), keepdim=True)
@@ -129,9 +177,7 @@ def train(recipe: Recipe, directory: Path, pictures: Pixels, log: checkpoints.Lo
         loss = sharpness_loss(made, wanted, own.gradient_loss) + own.prior * latents.square().mean()
         return loss, f"(off by {l1:.2f} of 255)"
 
-    loop.run(plan, vae, loss_of, log)
-    fold(vae, recipe, pictures, device)
-    return vae
+    return loss_of
 
 
 @torch.no_grad()

@@ -130,6 +130,16 @@ class GpuConfig(_Section):
         return self
 
 
+class RayConfig(_Section):
+    """Used with ``executor: ray`` alone."""
+
+    address: Annotated[str, Field(pattern=r"^(auto|[A-Za-z0-9][A-Za-z0-9.-]{0,251}:[0-9]{1,5})$")] = "auto"
+    namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "otterbot"
+    resource: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")] = "GPU"
+    heartbeat_seconds: Annotated[float, Field(ge=2, le=300, allow_inf_nan=False)] = 6.0
+    only: bool = False
+
+
 class ImagesConfig(_Section):
     default_model: Annotated[str, Field(min_length=1, max_length=255)] = "auto"
     downloads: bool = True
@@ -208,6 +218,8 @@ class Config(_Section):
     api: ApiConfig = ApiConfig()
     queue: QueueConfig = QueueConfig()
     gpu: GpuConfig = GpuConfig()
+    executor: Literal["local", "ray"] = "local"
+    ray: RayConfig = RayConfig()
     images: ImagesConfig = ImagesConfig()
     chat: ChatConfig = ChatConfig()
     archive: ArchiveConfig = ArchiveConfig()

@@ -67,6 +67,10 @@ CROWDED = "crowded"
 whether it had begun; ``needed`` and ``free``, bytes."""
 
 
+LANE_LACKS = "lane_lacks"
+"""The code by which a lane on another machine gives back a picture for which that machine lacks something."""
+
+
 class CannotLook(Exception):
     """A file or a folder could not be looked at, so nobody knows whether it is there: there is no permission, no room
     for one more open file, or the disk fails. Whoever asked tries again later.

@@ -38,6 +38,7 @@ _WORDS = {
 _PATTERNS = {
     r"^(auto|cpu|cuda(:[0-9]+)?)$": "expected auto, cpu, cuda or cuda:N",
     r"^https?://": "expected an http:// or https:// address, or nothing",
+    r"^(auto|[A-Za-z0-9][A-Za-z0-9.-]{0,251}:[0-9]{1,5})$": "expected auto, or HOST:PORT of a Ray cluster's head",
     ADDRESS: "expected an address without a path, as https://otter.example.org, or nothing",
     REPOSITORY_OR_PATH: "expected a repository as owner/name, an absolute path, or nothing",
     r"^[a-z0-9][a-z0-9_-]{0,31}$": "expected a short name of small letters, digits, - and _",

@@ -29,8 +29,10 @@ def pictures(seq: int, owner: str, model: str = "a", *, count: int = 1, overtake
     )  # fmt: skip
 
 
-def other(on_card: OnCard, free_in: float = 0.0, row: float = 10.0, skip: frozenset[str] = frozenset()) -> Other:
-    return Other(free_in=free_in, on_card=on_card, costs=Costs(row), skip=skip)
+def other(
+    on_card: OnCard, free_in: float = 0.0, row: float = 10.0, skip: frozenset[str] = frozenset(), lacks: str = ""
+) -> Other:
+    return Other(free_in=free_in, on_card=on_card, costs=Costs(row), skip=skip, can=lambda head: head.model != lacks)
 
 
 def chosen(heads: list[Head], on_card: OnCard, *others: Other, row: float = 10.0) -> Choice | None:
@@ -49,6 +51,7 @@ CASES = {
     "two are not": ([pictures(1, "ann", count=2)], NOTHING, [other(A, free_in=8)], None),
     "people together are many": ([pictures(1, "ann"), pictures(2, "bob"), pictures(3, "eve")], B, [other(A, 8)], 1),
     "the other cannot run it": (ONE, NOTHING, [other(A, skip=frozenset({"image"}))], 1),
+    "the other lacks the model": (ONE, NOTHING, [other(A, lacks="a")], 1),
     "what is left, another group takes": ([pictures(1, "ann"), pictures(2, "bob", "b")], B, [other(A)], 2),
 }
 

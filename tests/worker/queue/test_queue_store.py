@@ -161,6 +161,22 @@ async def test_deaths_are_counted_apart(store: Store) -> None:
     assert (await state_of(store, row)).error == make_results.failure("worker_restarts")
 
 
+async def test_a_machine_that_is_lost_counts_as_the_workers_death(store: Store) -> None:
+    """So two lost machines do not make a picture poison, and one that takes every machine with it ends at last."""
+    row = await claimed(store)
+    for number in range(1, 5):
+        death = await store.node_lost(await state_of(store, row), make_results.failure("worker_restarts"), NOW)
+        assert death is not None
+        assert not death.final
+        now = await state_of(store, row)
+        assert (now.state, now.worker_deaths, now.gpu_deaths) == (State.QUEUED, number, 0)
+        assert await store.claim(row.seq, [], NOW) is not None
+    death = await store.node_lost(await state_of(store, row), make_results.failure("worker_restarts"), NOW)
+    assert death is not None
+    assert death.final
+    assert await store.node_lost(row, make_results.failure("worker_restarts"), NOW) is None, "final is final"
+
+
 async def test_being_overtaken_is_counted_in_seconds(store: Store) -> None:
     first, _ = await store.submit(submission("k1"), LIMITS, NOW)
     second, _ = await store.submit(submission("k2", owner="bob", count=2), LIMITS, NOW)

@@ -44,9 +44,16 @@ CHAT_MODEL = "chat_model"
 CHAT_BEGINNINGS = "chat_beginnings"
 
 
+def draws(config: Config) -> bool:
+    """Whether the cards of this machine draw pictures."""
+    return not (config.executor == "ray" and config.ray.only)
+
+
 def devices(config: Config) -> dict[str, str]:
     """Name of each card → device. The first one is shared with language models. The names are those of the settings;
     the processor may stand there several times."""
+    if not draws(config):
+        return {"cpu": "cpu"}
     wanted = config.gpu.devices
     if wanted is None:
         return {config.gpu.device: config.gpu.device}
@@ -200,6 +207,8 @@ def dispatcher(
         descriptions=descriptions,
         prompts=prompts,
         bounds=schedule.Bounds(picture=config.queue.overtake_seconds, talk=config.queue.overtake_chat_seconds),
+        more=config.executor == "ray",
+        draws=draws(config),
         idle_unload=config.gpu.idle_unload_s,
     )
 

@@ -19,21 +19,27 @@ def gpu_info(gpu: GpuProcess) -> GpuInfo:
         state=known.state,
         resident=known.resident,
     )
+    if gpu.remote:
+        return shown
     if known.state in ("stopped", "starting") and (seen := driver.look(gpu.device)) is not None:
         shown.device, shown.name, shown.total_bytes, shown.free_bytes = "cuda", seen.name, seen.total, seen.free
     return shown
 
 
 def lanes_info(parts: Parts) -> list[LaneInfo]:
+    """Those that draw; where there is none, the one that does not, with the reason."""
+    dispatcher = parts.dispatcher
+    cards = [lane for lane in dispatcher.lanes if lane.parts is not None]
+    drawing = [lane for lane in cards if lane.draws_pictures]
     return [
         LaneInfo(
             name=lane.name,
             gpu=gpu_info(lane.parts.gpu),
             busy=lane.current is not None,
             paused=lane.paused,
-            rests=None if lane.rest is None else lane.rest.reason,
+            rests=lane.why_not if drawing else dispatcher.obstacles.get("image"),
         )
-        for lane in parts.dispatcher.lanes
+        for lane in drawing or cards
         if lane.parts is not None
     ]
 

@@ -46,6 +46,7 @@ from . import build, default, revoked
 from .auth import Tokens
 from .background import Background
 from .chat_status import ChatStatus
+from .cluster_lanes import ClusterLanes
 from .default import DefaultModel
 from .events import Hub
 from .housekeeping import keep_house
@@ -149,7 +150,9 @@ async def _build(config: Config, tokens: Tokens, database: Database, stack: cont
     holder: list[Dispatcher] = []
     hub = Hub(lambda: holder[0].pause_state if holder else Pause(paused=False))
     shared = Shared(store=store, card=card, live=live, speeds=speeds, listener=hub, measures=measures)
-    cards = _cards(config, shared, name, gpu, sources, wake=lambda: holder[0].wake(), broken=background.fail)
+    pictures = _pictures(sources, wake=lambda: holder[0].wake(), broken=background.fail)
+    first = CardParts(name=name, gpu=gpu, card=card, pictures=pictures(shared, gpu, ""), speeds=speeds)
+    cards = [first, *build.more_cards(config, shared, pictures)]
     descriptions = DescriptionRunner(shared, backend=backend, gpu=gpu, inputs=input_files, catalogue=catalogue)
     dispatcher = _dispatcher(config, shared, cards, sources, descriptions)
     holder.append(dispatcher)
@@ -179,6 +182,9 @@ async def _build(config: Config, tokens: Tokens, database: Database, stack: cont
         default=chosen,
     )
     await _start(parts)
+    if config.executor == "ray":
+        cluster = ClusterLanes(config, shared, dispatcher, catalogue, background, pictures)
+        background.start(cluster.run(), "Ray cluster")
     stack.push_async_callback(background.stop)
     stack.push_async_callback(dispatcher.stop)
     stack.callback(library.close)
@@ -197,19 +203,12 @@ class Sources:
     backend: ChatBackend | None
 
 
-def _cards(
-    config: Config,
-    shared: Shared,
-    name: str,
-    gpu: GpuProcess,
-    sources: Sources,
-    *,
-    wake: Callable[[], None],
-    broken: Callable[[BaseException], None],
-) -> list[CardParts]:
-    """All cards; ``name`` and ``gpu`` are the first one's. ``broken``: called with what ends the worker."""
+def _pictures(
+    sources: Sources, *, wake: Callable[[], None], broken: Callable[[BaseException], None]
+) -> Callable[[Shared, GpuProcess, str], PictureRunner]:
+    """What makes the runner of a card; the first one's has no name. ``broken``: called with what ends the worker."""
 
-    def pictures(shared: Shared, gpu: GpuProcess, card: str = "") -> PictureRunner:
+    def pictures(shared: Shared, gpu: GpuProcess, card: str) -> PictureRunner:
         return PictureRunner(
             shared,
             gpu=gpu,
@@ -222,9 +221,7 @@ def _cards(
             card=card,
         )
 
-    own = pictures(shared, gpu)
-    first = CardParts(name=name, gpu=gpu, card=shared.card, pictures=own, speeds=shared.speeds)
-    return [first, *build.more_cards(config, shared, pictures)]
+    return pictures
 
 
 def _dispatcher(

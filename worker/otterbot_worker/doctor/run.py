@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .. import config_file, terminal
 from ..config import BadConfig, Config
-from . import address, contents, machine
+from . import address, cluster, contents, machine
 from .report import Report
 
 
@@ -35,6 +35,7 @@ def _all(report: Report, config: Config) -> None:
     complete = machine.check_packages(report)
     if complete:
         machine.check_card(report, config.gpu.named)
+    cluster.check(report, config)
     machine.check_user(report)
     machine.check_disk(report, config)
     machine.check_clock(report, config.data_dir)

@@ -20,6 +20,7 @@ SENTENCES = {
     "card_busy": "Another process holds the graphics card.",
     "device_lost": "The graphics card reported an error after which nothing can be computed; the process was replaced.",
     "no_engine": "The GPU process could not load torch and diffusers, or the device is not there (see the log).",
+    "node_lost": "Its machine has left the Ray cluster, or does not answer.",
     "out_of_memory_killed": "The kernel's out-of-memory killer ended the GPU process: the machine's RAM is too small.",
 }
 

@@ -42,6 +42,9 @@ class GpuProcess:
     memory of the card and of the computer that is left to other programs.
     """
 
+    remote = False
+    """It is on another machine: this one's driver knows nothing of its card."""
+
     def __init__(
         self,
         *,
@@ -298,7 +301,7 @@ class GpuProcess:
         if child.stopping:
             reason = "stopped"
         elif not killed:
-            reason = deaths.describe_exit(child.returncode, oom_kills_before=child.oom_kills_before)
+            reason = self._died(child.returncode, oom_kills_before=child.oom_kills_before)
         if self._child is child:
             self._child = None
             self._info = replace(self._info, state="stopped", resident=None, free_bytes=None, held_bytes=None)
@@ -307,6 +310,10 @@ class GpuProcess:
         return ProcessDied(reason, child.returncode)
 
     # ------------------------------------------------------------ small parts
+
+    def _died(self, returncode: int | None, *, oom_kills_before: int) -> str:
+        """Why it ended by itself."""
+        return deaths.describe_exit(returncode, oom_kills_before=oom_kills_before)
 
     def _update(self, *, state: State) -> None:
         self._info = replace(self._info, state=state)

@@ -60,6 +60,11 @@ class Source:
     @classmethod
     def of(cls, lane: CardParts) -> Source:
         def memory() -> tuple[What, int, int] | None:
+            if lane.gpu.remote:
+                known = lane.gpu.info
+                if known.total_bytes is None or known.free_bytes is None:
+                    return None
+                return "card", known.total_bytes - known.free_bytes, known.total_bytes
             seen = driver.look(lane.gpu.device)
             return _computer() if seen is None else ("card", seen.total - seen.free, seen.total)
 
@@ -107,16 +112,17 @@ class History:
     def __init__(self) -> None:
         self.tracks: dict[str, Track] = {}
 
-    async def follow(self, sources: Sequence[Source]) -> None:
-        """For ever."""
-        self.tracks = {source.card: Track() for source in sources}
+    async def follow(self, sources: Callable[[], Sequence[Source]]) -> None:
+        """For ever. ``sources``: the cards that there are now."""
         noted = float("-inf")
         while True:
-            for source in sources:
+            now = sources()
+            self.tracks = {source.card: self.tracks.get(source.card) or Track() for source in now}
+            for source in now:
                 self.tracks[source.card].look(source.occupant(), time.time())
             if time.monotonic() - noted >= EVERY:
                 noted = time.monotonic()
-                for source in sources:
+                for source in now:
                     found = await asyncio.to_thread(source.memory)  # a driver that hangs holds up nothing
                     if found is not None:
                         self.tracks[source.card].note(*found, source.held(), time.time())

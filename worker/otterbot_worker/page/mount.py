@@ -62,5 +62,5 @@ async def _start(app: web.Application) -> None:
     """``parts`` are open here."""
     parts = app[PARTS]
     history = app[HISTORY] = History()
-    parts.background.start(history.follow(sources(parts)), "the page's plot")
+    parts.background.start(history.follow(lambda: sources(parts)), "the page's plot")
     parts.background.start(fill(parts.gallery, parts.archive), "the gallery")

@@ -51,7 +51,8 @@ class Fields(Protocol):
 GPU_DEATHS_ALLOWED = 2
 """At this many deaths of the GPU process during it alone, a row fails (``poison``)."""
 WORKER_DEATHS_ALLOWED = 5
-"""At this many deaths of the whole worker during it, a row fails (``worker_restarts``)."""
+"""At this many deaths of the whole worker during it, or of the machine on which it was drawn, a row fails
+(``worker_restarts``)."""
 KEY_DAYS = 30.0
 """How long a finished job answers to its key; clients give up resubmitting long before."""
 CHOOSING_SECONDS = 3_600.0

@@ -107,6 +107,15 @@ WORKER_DIED = """
         error = CASE WHEN {0} THEN ?2 END,
         finished_at = CASE WHEN {0} THEN ?3 END
     WHERE state = 'running' RETURNING job_id, client, state""".format(_GIVEN_UP.format("worker_deaths"))
+NODE_LOST = """
+    UPDATE rows SET
+        worker_deaths = worker_deaths + 1,
+        state = CASE WHEN {0} THEN 'failed' ELSE 'queued' END,
+        error = CASE WHEN {0} THEN ?2 END,
+        finished_at = CASE WHEN {0} THEN ?3 END
+    WHERE job_id = ?4 AND idx = ?5 AND state = 'running' AND attempt = ?6 RETURNING job_id, client, state""".format(
+    _GIVEN_UP.format("worker_deaths")
+)
 PROMPT_WRITTEN = f"UPDATE rows SET kind = 'image', state = 'queued', claimed_at = NULL WHERE {_MINE} RETURNING seq"
 """The attempt stays counted: a row's attempts only ever grow, whatever it does in them."""
 THE_OTHERS = "UPDATE rows SET kind = 'image' WHERE job_id = ? AND kind = 'later'"

@@ -16,7 +16,7 @@ overtaken.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -83,10 +83,12 @@ class Other:
     costs: Costs
     skip: frozenset[str] = frozenset()
     """Kinds that it cannot run."""
+    can: Callable[[Head], bool] = lambda head: True
+    """Whether it has what a row needs."""
 
     def seconds(self, rows: Sequence[Head]) -> float:
         """Until it would be through with all rows of a group."""
-        if any(row.kind in self.skip for row in rows):
+        if any(row.kind in self.skip or not self.can(row) for row in rows):
             return math.inf
         load = max(0.0 if self.on_card.has(row) else self.costs.load(row.kind, row.model) for row in rows)
         return self.free_in + load + sum(row.count * self.costs.row(row.kind, row.model, row.work) for row in rows)

@@ -198,6 +198,12 @@ class Store:
         done = await self._db.write(q.GPU_DIED, values)
         return _death(done[0]) if done else None
 
+    async def node_lost(self, row: Row, error: Failure, now: float) -> Death | None:
+        """As `gpu_died` where the whole machine has gone with the process. It counts as a death of the worker."""
+        values = (WORKER_DEATHS_ALLOWED, _json(error), now, row.job_id, row.idx, row.attempt)
+        done = await self._db.write(q.NODE_LOST, values)
+        return _death(done[0]) if done else None
+
     async def worker_restarted(self, error: Failure, now: float) -> list[Death]:
         """At start: what ran when the last worker ended without a word goes back to the queue, or fails with
         ``error`` when that happened to it too often."""

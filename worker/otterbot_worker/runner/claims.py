@@ -57,7 +57,7 @@ class Claims:
 
     async def _claim(self, lane: Lane, stands: Callable[[], bool]) -> Row | None:
         held = self._held()
-        heads = [head for head in await self._store.heads() if not self._alone.holds(head.seq)]
+        heads = [head for head in await self._store.heads() if not self._alone.holds(head.seq) and lane.can(head)]
         if not heads:
             return None
         choice = schedule.choose(
@@ -70,7 +70,7 @@ class Claims:
             skip=held | lane.skips(self._needs_card) | (DRAWS if lane.resting else NOTHING),
             others=self._others(lane, held),
         )
-        if choice is None or stands() or lane.paused:
+        if choice is None or stands() or lane.paused or lane.gone:
             return None
         kind = next(head.kind for head in heads if head.seq == choice.seq)
         # A prompt that is written beside a picture takes nobody's turn.

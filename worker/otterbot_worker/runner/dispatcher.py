@@ -33,6 +33,9 @@ from .turns import TurnRunner
 log = logging.getLogger(__name__)
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
+NO_MACHINE = "No machine of the Ray cluster can draw now."
+REFUSALS_MAX = 1000
+"""Rows that a card remembers to lack something for."""
 
 
 class Dispatcher:
@@ -46,10 +49,13 @@ class Dispatcher:
         descriptions: DescriptionRunner,
         prompts: PromptRunner,
         bounds: schedule.Bounds,
+        more: bool = False,
+        draws: bool = True,
         idle_unload: float = 0.0,
     ) -> None:
-        """``cards``: at least one; the first shares with language models. ``idle_unload``: seconds without a picture
-        after which a GPU process ends; 0: never."""
+        """``cards``: at least one, of this machine; the first shares with language models. ``more``: cards of other
+        machines may come. ``draws``: those of this one draw pictures. ``idle_unload``: seconds without a picture after
+        which a GPU process ends; 0: never."""
         self._store = shared.store
         self._live = shared.live
         self._listener = shared.listener
@@ -62,14 +68,22 @@ class Dispatcher:
         self._holds = Holds(archive)
         self._alone = HeldRows()
         self._pausing = Pausing(shared.store, shared.listener)
-        several = len(cards) > 1
+        several = len(cards) > 1 or more
+        self._more = more
         self._cards = [
-            Lane(name=one.name, parts=one, first=one is cards[0], rest=Rest(one.name) if several else None)
+            Lane(
+                name=one.name,
+                parts=one,
+                first=one is cards[0],
+                rest=Rest(one.name) if several else None,
+                draws_pictures=draws,
+            )
             for one in cards
         ]
         self._beside = Lane(name=BESIDE)
-        self._rows = {
-            lane.name: RowRunner(
+
+        def runner(lane: Lane) -> RowRunner:
+            return RowRunner(
                 shared,
                 pictures=(lane.parts or cards[0]).pictures,
                 turns=turns,
@@ -78,15 +92,19 @@ class Dispatcher:
                 holds=self._holds,
                 alone=self._alone,
                 rest=lane.rest,
+                refused=lambda row: self._refused(lane, row),
             )
-            for lane in self.lanes
-        }
+
+        self._runner = runner
+        self._rows = {lane.name: runner(lane) for lane in self.lanes}
         self._drew = {lane.name: time.monotonic() for lane in self._cards}
         """When each GPU process was last of use."""
         self._claims = Claims(
             shared, self._cards, bounds=bounds, holds=self._holds, alone=self._alone, needs_card=self._needs_card
         )
         self._stopping = False
+        self.cluster: str | None = None
+        """What is wrong with the cluster that more cards are in, as a sentence."""
 
     # ------------------------------------------------------------ what others may ask
 
@@ -98,7 +116,7 @@ class Dispatcher:
     @property
     def cards_at_work(self) -> int:
         """Cards that neither rest nor are paused."""
-        return sum(lane.draws for lane in self._cards)
+        return sum(lane.draws and lane.draws_pictures for lane in self._cards)
 
     @property
     def pause_state(self) -> Pause:
@@ -108,15 +126,31 @@ class Dispatcher:
     def obstacles(self) -> dict[Kind, str]:
         """Why pictures or turns cannot run now, as sentences."""
         found = self._holds.reasons
-        reasons = [lane.rest.reason for lane in self._cards if lane.rest is not None]
-        if reasons and reasons[0] is not None and None not in reasons:
-            found.setdefault("image", f"All cards rest for a while. {reasons[0]}")
+        reasons = [lane.why_not for lane in self._cards if lane.draws_pictures]
+        if not reasons:
+            found.setdefault("image", self.cluster or NO_MACHINE)
+        elif (why := reasons[0]) is not None and None not in reasons:
+            found.setdefault("image", f"All cards rest for a while. {why}")
         return found
 
     def wake(self) -> None:
         """Something was submitted, or became possible."""
         for lane in self.lanes:
             lane.wake.set()
+
+    def add(self, parts: CardParts) -> Lane:
+        """A card of another machine, which has come while the worker runs; its loop is to be run."""
+        lane = Lane(name=parts.name, parts=parts, rest=Rest(parts.name))
+        lane.paused = lane.name in self._pausing.lanes
+        self._rows[lane.name] = self._runner(lane)
+        self._drew[lane.name] = time.monotonic()
+        self._cards.append(lane)
+        return lane
+
+    def remove(self, lane: Lane) -> None:
+        """It will not come again: its loop ends when its row has."""
+        lane.gone = True
+        lane.wake.set()
 
     async def recover(self) -> None:
         """Before ``run``: rows that ran when the last worker ended go back, and a pause goes on."""
@@ -198,7 +232,7 @@ class Dispatcher:
         """Until `stop`; the loops of all lanes have to run."""
         lane.started = True
         try:
-            while not self._stopping:
+            while not self._stopping and not lane.gone:
                 lane.wake.clear()
                 try:
                     row = await (self._next_beside(lane) if lane.parts is None else self._next(lane, lane.parts))
@@ -215,6 +249,24 @@ class Dispatcher:
             log.warning("what ran could not be given back at the end; the next start does it")
         finally:
             lane.finished.set()
+            if lane.gone and not self._stopping:
+                await self._end(lane)
+
+    async def _end(self, lane: Lane) -> None:
+        """Of a card that is gone for good."""
+        assert lane.parts is not None
+        await lane.parts.pictures.drain()
+        await lane.parts.gpu.stop()
+        self._cards.remove(lane)
+        del self._rows[lane.name], self._drew[lane.name]
+
+    def _refused(self, lane: Lane, row: Row) -> bool:
+        """Its machine lacks what the row needs. Whether another card may have it."""
+        if len(lane.refused) >= REFUSALS_MAX:
+            lane.refused.clear()
+        lane.refused.add(row.seq)
+        self.wake()
+        return any(row.seq not in other.refused for other in self._cards if other.draws_pictures)
 
     async def _next(self, lane: Lane, parts: CardParts) -> Row | None:
         """The next row, claimed; ``None`` after a rest without one."""
@@ -224,7 +276,7 @@ class Dispatcher:
                 await parts.card.free()
             await lane.sleep(self._pausing.rest if self._pausing.state.paused else None)
             return None
-        if lane.rest is not None and parts.gpu.pid is not None:
+        if lane.rest is not None and parts.gpu.pid is not None and not parts.gpu.remote:
             lane.rest.cool(driver.overheated(parts.gpu.info.device))
         row = await self._claim(lane)
         if row is None:
@@ -283,7 +335,7 @@ class Dispatcher:
             lane.current = None
             if row.kind not in TALK and lane.parts is not None:
                 self._drew[lane.name] = time.monotonic()
-            if row.kind == "prompt" or len(self._cards) > 1:
+            if row.kind == "prompt" or self._more or len(self._cards) > 1:
                 self.wake()  # its pictures wait now; or another card had left something to this one
 
     def _interrupt(self, lanes: Sequence[Lane], which: Callable[[Row], bool]) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from ..gpu.process import GpuProcess
 from ..queue import schedule
+from ..queue.heads import Head
 from ..queue.model import Kind, Row, RowKind
 from .eta import Costs, Speeds
 from .lease import Card
@@ -65,15 +66,29 @@ class Lane:
     """``None``: it is the only card, which never rests, or none at all."""
     paused: bool = False
     """Alone: the other lanes go on."""
+    draws_pictures: bool = True
+    away: str | None = None
+    """It is on a machine that is not there now: why, as a sentence."""
+    has: frozenset[str] | None = None
+    """The models of its machine; ``None``: those of the worker."""
+    refused: set[int] = field(default_factory=set)
+    """Rows for which its machine lacks something else."""
+    gone: bool = False
+    """It is to end for good."""
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     current: Current | None = None
     started: bool = False
     finished: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
+    def why_not(self) -> str | None:
+        """Why it draws nothing for a while, as a sentence."""
+        return self.away or (None if self.rest is None else self.rest.reason)
+
+    @property
     def resting(self) -> bool:
         """It draws nothing for a while; the first one still talks, which needs no GPU process."""
-        return self.rest is not None and self.rest.reason is not None
+        return self.why_not is not None
 
     @property
     def draws(self) -> bool:
@@ -84,7 +99,11 @@ class Lane:
         if self.parts is not None and not self.first:
             return LATER | TALK | _ROWS["describe"]
         others = [rows for kind, rows in _ROWS.items() if needs_card[kind] != (self.parts is not None)]
-        return LATER.union(*others)
+        return LATER.union(*others, () if self.draws_pictures else _ROWS["image"])
+
+    def can(self, head: Head) -> bool:
+        """Whether its machine has what the row needs, as far as is known."""
+        return head.kind != "image" or (head.seq not in self.refused and (self.has is None or head.model in self.has))
 
     @property
     def on_card(self) -> schedule.OnCard:
@@ -103,7 +122,7 @@ class Lane:
             row = self.current.row
             load = 0.0 if self.parts.card.resident == row.model else costs.load(row.kind, row.model)
             free_in = load + costs.row(row.kind, row.model, row.work) if left is None else left
-        return schedule.Other(free_in=free_in, on_card=self.on_card, costs=costs, skip=skip)
+        return schedule.Other(free_in=free_in, on_card=self.on_card, costs=costs, skip=skip, can=self.can)
 
     async def sleep(self, seconds: float | None) -> None:
         try:

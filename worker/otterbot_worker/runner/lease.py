@@ -71,6 +71,11 @@ class Card:
         """``None`` until there was something to decide."""
 
     @property
+    def device(self) -> str:
+        """As the GPU process says, before its first word as the settings do."""
+        return self._gpu.info.device
+
+    @property
     def resident(self) -> str | None:
         """The image model that is loaded."""
         return self._gpu.info.resident if self.holder in ("images", "both") else None

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from ..archive import Archive, Stored
-from ..errors import CANNOT_LOOK, Cancelled, CannotLook, JobFailed
+from ..errors import CANNOT_LOOK, LANE_LACKS, Cancelled, CannotLook, JobFailed
 from ..gpu.messages import Draw, Drawn
 from ..gpu.process import GpuProcess, OnPreview
 from ..inputs.files import InputFiles
@@ -135,6 +135,8 @@ class PictureRunner:
             )
         except JobFailed as error:
             await self._ran_out(task.model, error.ooms)
+            if error.code == LANE_LACKS:
+                raise HandBack(error.message, 0.0, lacks=True) from None
             if error.code == CANNOT_LOOK:
                 raise HandBack(error.message, UNREAD_SECONDS, alone=True) from None
             if isinstance(number := error.details.get("errno"), int) and number in UNWRITABLE:

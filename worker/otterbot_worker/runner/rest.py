@@ -48,6 +48,10 @@ class Rest:
     def hold(self, reason: str, seconds: float) -> None:
         self._until, self._reason = self._clock() + seconds, reason
 
+    def end(self) -> None:
+        """Whatever it was is over; failures before count on."""
+        self._until = float("-inf")
+
     def cool(self, heat: str | None) -> None:
         """``heat``: why it is too hot, as a sentence."""
         if heat is not None and self.reason is None:

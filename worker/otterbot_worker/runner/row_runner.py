@@ -21,13 +21,18 @@ from .holds import Holds
 from .lanes import Current
 from .pictures import PictureRunner
 from .rest import Rest
-from .runner_common import HandBack, Shared, WrongLane, failure, internal, poison
+from .runner_common import HandBack, Shared, WrongLane, failure, internal, nodes_lost, poison
 from .turns import TurnRunner
 from .unbroken import unbroken
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+NODE_LOST = "node_lost"
+"""Why a process died whose machine has gone."""
+NODE_SECONDS = 30.0
+"""Until a machine is tried again that was lost and never left its cluster."""
 
 
 class RowRunner:
@@ -44,8 +49,10 @@ class RowRunner:
         holds: Holds,
         alone: HeldRows,
         rest: Rest | None = None,
+        refused: Callable[[Row], bool] = lambda row: False,
     ) -> None:
-        """``rest``: of the lane's card, where there are others."""
+        """``rest``: of the lane's card, where there are others. ``refused``: told that the card lacks what a row needs;
+        whether another one may have it."""
         self._store = shared.store
         self._live = shared.live
         self._listener = shared.listener
@@ -57,6 +64,7 @@ class RowRunner:
         self._holds = holds
         self._alone = alone
         self._rest = rest
+        self._refused = refused
         self._stopping = False
 
     def stop(self) -> None:
@@ -132,7 +140,10 @@ class RowRunner:
 
     async def _handed_back(self, row: Row, back: HandBack) -> None:
         log.warning("handed back", extra={"job": row.job_id, "reason": back.reason})
-        if back.card and self._rest is not None:
+        if back.lacks:
+            if not self._refused(row):
+                await self._fail(row, failure(JobFailed("model_missing", f"{back.reason} No other has it.")))
+        elif back.card and self._rest is not None:
             self._rest.hold(back.reason, back.seconds)
             self._rest.failed(back.reason)
         elif not back.alone:
@@ -145,11 +156,16 @@ class RowRunner:
         if self._stopping or death.reason == "stopped":
             await self._surely(lambda: self._store.give_back(row))
             return
-        made = await self._surely(lambda: self._store.gpu_died(row, poison(death, row.kind), time.time()))
+        if death.reason == NODE_LOST:
+            made = await self._surely(lambda: self._store.node_lost(row, nodes_lost(), time.time()))
+        else:
+            made = await self._surely(lambda: self._store.gpu_died(row, poison(death, row.kind), time.time()))
         given_up = made is not None and made.final
         self._measures.gpu_deaths.inc()
         if self._rest is not None:
             self._rest.failed(deaths.sentence(death.reason))
+            if death.reason == NODE_LOST:
+                self._rest.hold(deaths.sentence(death.reason), NODE_SECONDS)
         if given_up:
             self._measures.finished.labels(row.job_kind, "failed").inc()
         log.warning(

@@ -42,14 +42,18 @@ class Shared:
 
 class HandBack(Exception):
     """The row goes back as if it had never been claimed, because it is not to blame. Its kind waits ``seconds``; with
-    ``alone`` only this row; with ``card`` this card, where there are others."""
+    ``alone`` only this row; with ``card`` this card, where there are others; with ``lacks`` this row on this card, and
+    for good."""
 
-    def __init__(self, reason: str, seconds: float, *, alone: bool = False, card: bool = False) -> None:
+    def __init__(
+        self, reason: str, seconds: float, *, alone: bool = False, card: bool = False, lacks: bool = False
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.seconds = seconds
         self.alone = alone
         self.card = card
+        self.lacks = lacks
 
 
 class WrongLane(Exception):
@@ -70,6 +74,14 @@ def poison(error: ProcessDied, kind: str = "image") -> Failure:
         message=f"The graphics process ended twice while {doing} this ({error.reason}), so it is not tried again. "
         f"{way_out}",
         details={"reason": error.reason, "exit_code": error.exit_code},
+    )
+
+
+def nodes_lost() -> Failure:
+    """The failure of a row that too many machines were lost with."""
+    return Failure(
+        code="worker_restarts",
+        message="The machine that drew this was lost five times, so it is not tried again.",
     )
 
 

@@ -313,7 +313,7 @@ class DescribeRequest(Received):
     picture: InitImage
 
 
-LaneName = Annotated[str, Field(min_length=1, max_length=32)]
+LaneName = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class PauseRequest(Received):
