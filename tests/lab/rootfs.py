@@ -2,7 +2,7 @@
 
 The system's programs and one virtual environment, which stands for the Python of the base image, are mounted into it
 for each command, in a mount namespace that ends with the command. What is written goes into the folder; what is written
-into the environment, into a layer over it. Only root may do this.
+to ``/usr`` and into the environment, into layers over them. Only root may do this.
 """
 
 from __future__ import annotations
@@ -14,26 +14,31 @@ from pathlib import Path
 
 from .places import python
 
-SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
+LINKED = ("/bin", "/sbin", "/lib", "/lib32", "/lib64")
 LIKE_DEBIAN = ("login.defs", "nsswitch.conf")
 """Files below ``/etc`` that every Debian has, the base image too."""
 PIP = "import sys\nfrom pip._internal.cli.main import main\nsys.exit(main())\n"
 """The command, which in an environment that was copied from another place names that place's Python."""
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 INTO = r"""
-root=$1 environment=$2; shift 2
+root=$1; shift
 while [ "$1" != -- ]; do
     mount --bind "$1" "$root$1"
     mount -o remount,bind,ro "$root$1"
     shift
 done
 shift
+while [ "$1" != -- ]; do
+    mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/over,workdir=$2/work" "$root$1"
+    shift 2
+done
+shift
 mount --rbind /dev "$root/dev"
 mount --rbind /proc "$root/proc"
-mount -t overlay overlay -o "lowerdir=$environment,upperdir=$root.upper,workdir=$root.work" "$root$environment"
 exec chroot "$root" "$@"
 """
-"""A script: the folder, the environment, what is mounted to be read, ``--``, the command."""
+"""A script: the folder, what is mounted to be read, ``--``, what is mounted with the place of a layer each, ``--``, the
+command."""
 NOBODYS = ("--bounding-set=-all", "--inh-caps=-all", "--no-new-privs")
 """For ``setpriv``: compose's ``cap_drop: [ALL]`` and ``no-new-privileges``."""
 
@@ -54,20 +59,23 @@ class RootFs:
     def __init__(self, path: Path, venv: str) -> None:
         self.path, self.venv = path, Path(python(venv)).parents[1]
         base = os.path.realpath(self.venv / "bin" / "python")
-        self._read = [place for place in SYSTEM if Path(place).is_dir() and not Path(place).is_symlink()]
+        self._read = [place for place in LINKED if Path(place).is_dir() and not Path(place).is_symlink()]
         if not base.startswith("/usr/"):
             self._read.append(str(Path(base).parents[1]))
-        for folder in (path, path.with_name(f"{path.name}.upper"), path.with_name(f"{path.name}.work")):
-            folder.mkdir(parents=True)
-        for place in (*self._read, str(self.venv), "/etc", "/dev", "/proc", "/root", "/home"):
-            self.within(place).mkdir(parents=True, exist_ok=True)
-        for place in SYSTEM:
+        path.mkdir(parents=True)
+        self._layers = {place: path.with_name(f"{path.name}-{Path(place).name}") for place in ("/usr", str(self.venv))}
+        for place in (*self._read, *self._layers, "/etc", "/dev", "/proc", "/root", "/home"):
+            (path / place.lstrip("/")).mkdir(parents=True, exist_ok=True)
+        for layer in self._layers.values():
+            (layer / "over").mkdir(parents=True)
+            (layer / "work").mkdir()
+        for place in LINKED:
             if Path(place).is_symlink():
                 self.within(place).symlink_to(os.readlink(place))
         self.within("/tmp").mkdir()
         self.within("/tmp").chmod(0o1777)
         etc = {"passwd": "root:x:0:0:root:/root:/bin/sh\n", "group": "root:x:0:\n", "hosts": "127.0.0.1 localhost\n"}
-        pip = Path(f"{path}.upper", "bin", "pip")
+        pip = self.within(f"{self.venv}/bin/pip")
         pip.parent.mkdir()
         pip.write_text(f"#!{self.venv}/bin/python\n{PIP}")
         pip.chmod(0o755)
@@ -78,7 +86,10 @@ class RootFs:
             self.within(f"/etc/{name}").write_text(text)
 
     def within(self, place: str) -> Path:
-        """Where ``place`` of the image lies here."""
+        """Where what is written to ``place`` of the image lies here."""
+        for below, layer in self._layers.items():
+            if place.startswith(f"{below}/"):
+                return layer / "over" / place.removeprefix(f"{below}/")
         return self.path / place.lstrip("/")
 
     def environment(self, more: Mapping[str, str], home: str = "/root") -> dict[str, str]:
@@ -88,7 +99,8 @@ class RootFs:
     def command(self, words: Sequence[str], user: str | None = None) -> list[str]:
         """``user``: with none of root's rights; root itself where there is none."""
         who = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", *NOBODYS] if user else []
-        inside = [str(self.path), str(self.venv), *self._read, "--", *who, *words]
+        layers = [str(word) for pair in self._layers.items() for word in pair]
+        inside = [str(self.path), *self._read, "--", *layers, "--", *who, *words]
         return ["unshare", "--mount", "--propagation=private", "sh", "-euc", INTO, "sh", *inside]
 
     def run(
