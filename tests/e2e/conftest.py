@@ -11,7 +11,9 @@ import pytest
 from playwright.async_api import Browser
 
 from lab import Lab
+from lab import lab as whole
 from lab.browser import chromium
+from lab.client import CALM
 from lab.lab import make_test_model
 from lab.places import memory_folder
 
@@ -19,8 +21,10 @@ QUICK = "--steps 2"
 """Flags of a picture that is not itself the point of a test."""
 
 
-LONGEST = ("test_exactly_once.py", "test_hostile.py", "test_queue.py", "test_rooms_live_on.py")
-"""Half of the work, in this order: what is long and begins last would keep all waiting."""
+whole.MODERATOR_RESTS = CALM
+
+LONGEST = ("test_campaign.py", "test_exactly_once.py", "test_hostile.py", "test_queue.py", "test_rooms_live_on.py")
+"""Half of the work, in this order: what is long and begins last would keep all waiting. One is of tests/faults."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from lab import Ev, Lab, places
+from lab import Ev, Lab
+from lab.lab import make_models
 from lab.pictures import png
 
 TWO = "2\ufe0f\u20e3"
@@ -18,9 +18,7 @@ TWO = "2\ufe0f\u20e3"
 
 @pytest.fixture(scope="session")
 def florence(folder: Path) -> Path:
-    program = places.REPOSITORY / "tests" / "worker" / "support" / "make_tiny_models.py"
-    command = [places.python("worker"), str(program), str(folder), "captioner"]
-    subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=300)
+    make_models(folder, "captioner")
     return folder / "captioner"
 
 

@@ -142,8 +142,10 @@ class Start:
         """Which server can be that process."""
         if self.command[0] != PYTHON:
             return None
-        if self.main in server.DRAWS:
+        if self.main in (*server.DRAWS, server.MAKER):
             return "draws"
+        if self.main in server.FETCHES:
+            return "fetches"
         return "reads" if self.main in (*server.READS, DOUBLE) else None
 
     @property

@@ -45,6 +45,7 @@ SERVER = "OTTER_TESTS_SERVER"
 """The environment variable of a new interpreter that tells it of its own server: the number of the socket to it,
 `read_at_import` and `python_path`."""
 DRAWS = ("otterbot_worker.images.child", "otterbot_worker.doctor.card")
+FETCHES = ("otterbot_worker.images.load.download",)
 READS = ("otterbot_worker.models.header_process", "otterbot_worker.inputs.check", "otterbot_worker.inputs.shown")
 IMPORTS = {
     "draws": (
@@ -53,6 +54,25 @@ IMPORTS = {
         "compel",
         "diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion",
         "diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl",
+    ),
+    # Not the hub's library, and nothing that imports it: it reads its settings when it is imported, each time others.
+    "fetches": (
+        "torch._dynamo.variables.user_defined",
+        "torch.distributed.fsdp",
+        "numpy.random",
+        "PIL.Image",
+        "anyio",
+        "filelock",
+        "fsspec",
+        "httpx2",
+        "jinja2",
+        "psutil",
+        "regex",
+        "requests",
+        "safetensors.torch",
+        "tokenizers",
+        "tqdm.auto",
+        "yaml",
     ),
     "maubot": (
         "maubot.client",
@@ -63,13 +83,20 @@ IMPORTS = {
         "mautrix.crypto.store",
     ),
     "reads": ("otterbot_worker.gpu.messages", "otterbot_worker.gpu.card_lock", "PIL.Image", "PIL.ImageCms"),
+    "synapse": ("synapse_ready",),  # beside this file
 }
-MAINS = {"draws": DRAWS, "reads": READS, "maubot": ()}
+MAINS = {"draws": DRAWS, "fetches": FETCHES, "reads": READS, "maubot": (), "synapse": ()}
 """The modules that forks run as their main module, and therefore import themselves."""
 SYSTEM = ("LANG", "LC_", "LD_")
 TORCH = (*SYSTEM, "CUDA_", "MKL_", "OMP_NUM_THREADS", "PYTORCH_", "TORCH")
 LIBRARIES = (*TORCH, "DIFFUSERS_", "HF_", "OMP_", "TRANSFORMERS_")
-READ_AT_IMPORT = {"otterbot_worker.images.child": LIBRARIES, "otterbot_worker.doctor.card": TORCH}
+MAKER = str(Path(__file__).resolve().parents[1] / "worker" / "support" / "make_tiny_models.py")
+READ_AT_IMPORT = {
+    MAKER: LIBRARIES,
+    "otterbot_worker.images.child": LIBRARIES,
+    "otterbot_worker.doctor.card": TORCH,
+    "otterbot_worker.images.load.download": TORCH,
+}
 """By main modules: beginnings of the environment variables that what they import reads then. For others: `SYSTEM`."""
 READ_LATER = ("HF_ENDPOINT", "HF_HOME", "HF_HUB_CACHE", "HF_TOKEN")
 """But the libraries are offline in a GPU process, and it reads these itself, when it needs them."""
@@ -189,7 +216,7 @@ def start_anew(arguments: Sequence[str], environment: dict[str, str], about: Seq
 
 
 def run(arguments: Sequence[str], environment: dict[str, str], path: list[str]) -> None:
-    """What the interpreter does with its command line. Forms: ``python -m MODULE …``, ``python FILE …``."""
+    """What the interpreter does with its command line. Forms: ``python -m MODULE …``, ``python [-P] FILE …``."""
     os.environ.clear()
     os.environ.update(environment)
     name_process(arguments)
@@ -202,9 +229,10 @@ def run(arguments: Sequence[str], environment: dict[str, str], path: list[str]) 
         sys.path[:] = [os.getcwd(), *python_path(environment), *path]
         runpy.run_module(arguments[2], run_name="__main__", alter_sys=True)
     else:
-        sys.argv[:] = arguments[1:]
-        sys.path[:] = [str(Path(arguments[1]).parent), *python_path(environment), *path]
-        runpy.run_path(arguments[1], run_name="__main__")
+        safe = arguments[1] == "-P"
+        sys.argv[:] = arguments[1 + safe :]
+        sys.path[:] = [*([] if safe else [str(Path(sys.argv[0]).parent)]), *python_path(environment), *path]
+        runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 def writer(number: int, unbuffered: bool, errors: str) -> io.TextIOWrapper:

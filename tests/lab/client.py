@@ -8,7 +8,7 @@ import io
 import logging
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -64,10 +64,19 @@ def _event(room_id: str, wire: dict[str, Any], source: dict[str, Any]) -> Ev:
     )
 
 
-class User:
-    """A person with one device, who syncs in the background and remembers everything that was seen."""
+NO_RESTS = (0.0, 0.0)
+CALM = (0.1, 2.0)
+"""Rests between two syncs, in seconds: while somebody waits for what this user sees, and while nobody does."""
 
-    def __init__(self, url: str, login: Login, store: Path) -> None:
+
+class User:
+    """A person with one device, who syncs in the background and remembers everything that was seen.
+
+    ``rests``: as `CALM`. What comes meanwhile comes with one sync; each costs the homeserver as much as a message does.
+    """
+
+    def __init__(self, url: str, login: Login, store: Path, *, rests: tuple[float, float] = NO_RESTS) -> None:
+        self._rests, self._waiting, self._waited_for = rests, 0, asyncio.Event()
         self.url, self.login, self.id = url, login, login.user_id
         store.mkdir(parents=True, exist_ok=True)
         config = AsyncClientConfig(
@@ -110,6 +119,26 @@ class User:
                 await self._sync(10_000)
             except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
                 await asyncio.sleep(0.3)  # the server restarts; go on when it is back
+            await self._rest()
+
+    async def _rest(self) -> None:
+        waited_for, idle = self._rests
+        await asyncio.sleep(waited_for)
+        if not self._waiting and idle:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._waited_for.wait(), idle)
+
+    @contextlib.contextmanager
+    def _waits(self) -> Iterator[None]:
+        """Meanwhile somebody waits for what this user sees."""
+        self._waiting += 1
+        self._waited_for.set()
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self._waited_for.clear()
 
     async def _sync(self, timeout: int) -> None:
         response = await self.nio.sync(timeout=timeout, sync_filter=BIG_TIMELINE)
@@ -171,11 +200,17 @@ class User:
             body["room_version"] = version
         if power is not None:
             body["power_level_content_override"] = {"users": power}
+        mark = self.mark()
         room: str = (await self.api("POST", "/_matrix/client/v3/createRoom", body))["room_id"]
         await self.wait_joined(room)
         # A sync can bring a room without all that it began with: who is not known yet would get no room key.
         begun = {(room, "m.room.member", who) for who in invite}
-        await until(lambda: begun <= {(e.room_id, e.type, e.state_key) for e in self.events}, f"invitations to {room}")
+        if encrypted:
+            begun.add((room, "m.room.encryption", ""))
+        with self._waits():
+            await until(
+                lambda: begun <= {(e.room_id, e.type, e.state_key) for e in self.events[mark:]}, f"all of {room}"
+            )
         return room
 
     async def join(self, room: str) -> None:
@@ -183,7 +218,8 @@ class User:
         await self.wait_joined(room)
 
     async def wait_joined(self, room: str, timeout: float = 15) -> None:
-        await until(lambda: room in self.nio.rooms, f"{self.id} sees {room}", timeout=timeout)
+        with self._waits():
+            await until(lambda: room in self.nio.rooms, f"{self.id} sees {room}", timeout=timeout)
 
     async def members(self, room: str) -> set[str]:
         return set((await self.api("GET", f"/_matrix/client/v3/rooms/{quote(room)}/joined_members"))["joined"])
@@ -195,7 +231,7 @@ class User:
             if time.monotonic() > end:
                 raise TimeoutError(f"{who} did not join {room}")
             await asyncio.sleep(0.05)
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(TimeoutError), self._waits():
             await until(lambda: who in self.nio.rooms[room].users, f"{who} in {room}", timeout=timeout)
 
     # ------------------------------------------------------------ sending
@@ -297,7 +333,8 @@ class User:
         self, wanted: Callable[[Ev], object], count: int, since: int = 0, timeout: float = 20
     ) -> list[Ev]:
         """The first ``count`` wanted events after ``since``."""
-        return await self._come(wanted, count, since, timeout * PATIENCE)
+        with self._waits():
+            return await self._come(wanted, count, since, timeout * PATIENCE)
 
     async def _come(self, wanted: Callable[[Ev], object], count: int, since: int, seconds: float) -> list[Ev]:
         end = time.monotonic() + seconds
@@ -316,7 +353,8 @@ class User:
     async def never(self, unwanted: Callable[[Ev], object], since: int, within: float = 1.5) -> None:
         """Asserts that nothing unwanted comes for ``within`` seconds."""
         try:
-            [event] = await self._come(unwanted, 1, since, within)
+            with self._waits():
+                [event] = await self._come(unwanted, 1, since, within)
         except TimeoutError:
             return
         raise AssertionError(f"unexpected event: {event}")

@@ -1,6 +1,6 @@
 """Programs of a lab that start quickly: forks of processes that have imported what they need (:mod:`forks`).
 
-A worker is a new interpreter as ever; its GPU processes are forks. Maubot is a fork itself.
+A worker is a new interpreter as ever; its GPU processes are forks. Maubot and Synapse are forks themselves.
 """
 
 from __future__ import annotations
@@ -20,14 +20,19 @@ from . import places
 if (program := str(places.REPOSITORY / "worker")) not in sys.path:
     sys.path.append(program)  # the demo and benchmarks have a lab without pytest's paths
 
-INTERPRETERS = {"worker": "draws", "maubot": "maubot"}
+INTERPRETERS = {"worker": "draws", "maubot": "maubot", "synapse": "synapse"}
 """Which server (:data:`forks.server.IMPORTS`) serves programs of an environment."""
+
+
+MORE: dict[str, Mapping[str, str]] = {
+    "worker": places.ALONE, "maubot": {"PYTHONPATH": places.CLOCK, "LAB_CLOCK": os.devnull}, "synapse": {},
+}  # fmt: skip
+"""What is read at their start, beside this process's own environment."""
 
 
 @cache
 def _servers(environment: str) -> Servers:
-    more = places.ALONE if environment == "worker" else {"PYTHONPATH": places.CLOCK, "LAB_CLOCK": os.devnull}
-    servers = Servers(places.python(environment), more)
+    servers = Servers(places.python(environment), MORE[environment])
     atexit.register(servers.close)
     return servers
 
@@ -41,16 +46,19 @@ def prepare() -> None:
 class Fork:
     """A child of this process as :class:`subprocess.Popen` has them, which gets SIGTERM when this process has ended.
 
-    ``kind``: a key of :data:`INTERPRETERS`. A worker is a new interpreter with a server of its own.
+    ``kind``: a key of :data:`INTERPRETERS`. A worker is a new interpreter with a server of its own, unless it is not
+    ``anew``.
     """
 
-    def __init__(self, kind: str, command: Sequence[str], folder: Path, env: Mapping[str, str], out: int) -> None:
+    def __init__(
+        self, kind: str, command: Sequence[str], folder: Path, env: Mapping[str, str], out: int, *, anew: bool = True
+    ) -> None:
         client = _servers(kind)(INTERPRETERS[kind])
         nothing = os.open(os.devnull, os.O_RDONLY)
         try:
             self.pid = client.fork(
                 {0: nothing, 1: out, 2: out}, arguments=list(command), environment=dict(env), folder=str(folder),
-                session=True, dies=int(signal.SIGTERM), anew=kind == "worker",
+                session=True, dies=int(signal.SIGTERM), anew=anew and kind == "worker",
             )  # fmt: skip
         finally:
             os.close(nothing)

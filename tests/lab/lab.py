@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import subprocess
+import os
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import yaml
 
 from . import forking, places
-from .client import User
+from .client import NO_RESTS, User
 from .events import Ev
 from .maubot import Maubot, packed_plugin
 from .places import merged
@@ -30,6 +31,8 @@ SMALL: dict[str, Any] = {"gpu": {"device": "cpu", "threads": 1}, "images": {"dow
 TWO_MODELS = {"catalogue": str(places.TEST_MODELS), "default_model": "otter-mini"}
 TEST_CONTROLNET = "noise-canny"
 
+MODERATOR_RESTS = NO_RESTS
+"""What tests change: few of them look at what the moderator sees."""
 QUIET: dict[str, Any] = {"reactions": {"offer": "off"}}
 """What most tests do without: reactions of the bot's that belong to no request, and that no test waits for."""
 
@@ -112,7 +115,8 @@ class Lab:
         await self.maubot.add_client(self.matrix_proxy.url if self.proxies else self.synapse.url, self.bot_login)
         meta = yaml.safe_load((self.plugin_source / "maubot.yaml").read_text())
         await self.maubot.add_instance(INSTANCE, meta["id"], self.bot, self.instance_config())
-        self.admin, self.user = await asyncio.gather(self.new_user("moderator"), self.new_user("member"))
+        moderator = self.new_user("moderator", rests=MODERATOR_RESTS)
+        self.admin, self.user = await asyncio.gather(moderator, self.new_user("member"))
         for disk in self.disks.values():
             disk.sync()  # people have set it up long before the first fault
         self.times["ready"] = time.monotonic() - started
@@ -161,20 +165,20 @@ class Lab:
 
     # ------------------------------------------------------------ people and rooms
 
-    async def new_user(self, name: str) -> User:
+    async def new_user(self, name: str, *, rests: tuple[float, float] = NO_RESTS) -> User:
         login = await self.synapse.register(name)
-        user = await User(self.synapse.url, login, self.root / "users" / name).start()
+        user = await User(self.synapse.url, login, self.root / "users" / name, rests=rests).start()
         self.users.append(user)
         return user
 
     async def room(self, *, encrypted: bool = False, version: str | None = None, **extra: Any) -> str:
         """A room that the moderator made (power 100, or the endless one of version 12), with member and bot in it."""
-        invited = [self.user.id, self.bot]
+        invited, mark = [self.user.id, self.bot], self.user.mark()
         room = await self.admin.create_room(invited, encrypted=encrypted, version=version, **extra)
         await self.user.join(room)
         for user in (self.admin, self.user):
             await user.wait_member(room, self.bot)
-        await self.user.wait_for(self.says(room))  # its greeting: from here on it is quiet
+        await self.user.wait_for(self.says(room), mark)  # its greeting: from here on it is quiet
         return room
 
     # ------------------------------------------------------------ what the bot does
@@ -244,10 +248,19 @@ class Lab:
 def make_test_model(folder: Path) -> Path:
     """An SDXL with random weights, in ``folder/otter-noise``: what it draws is noise, quickly and in many sizes;
     and a ControlNet for it beside it."""
-    program = places.REPOSITORY / "tests" / "worker" / "support" / "make_tiny_models.py"
-    command = [places.python("worker"), str(program), str(folder), "otter-noise", TEST_CONTROLNET]
-    subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=300)
+    make_models(folder, "otter-noise", TEST_CONTROLNET)
     return folder / "otter-noise"
+
+
+def make_models(folder: Path, *names: str) -> None:
+    """Those of ``tests/worker/support/make_tiny_models.py``, into the existing ``folder``."""
+    program = places.REPOSITORY / "tests" / "worker" / "support" / "make_tiny_models.py"
+    command = [places.python("worker"), str(program), str(folder), *names]
+    with tempfile.TemporaryFile() as said:
+        made = forking.Fork("worker", command, folder, {**os.environ, **places.ALONE}, said.fileno(), anew=False)
+        if made.wait() != 0:
+            said.seek(0)
+            raise RuntimeError(said.read().decode(errors="replace"))
 
 
 def key_of(bot: str, room: str, event_id: str, edit_id: str = "") -> str:

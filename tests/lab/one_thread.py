@@ -4,6 +4,8 @@ Each call of the database goes to another thread and back, which is a third of w
 one connection there, so no two of them ever ran side by side. As in Synapse's own tests, each waits its turn in the
 reactor instead, and requests go on between each other at the same places. What else Synapse gives to threads stays
 there: a file that is sent waits for its reader.
+
+It may be a fork of a process that has imported Synapse, :mod:`forks.synapse_ready`.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from synapse.app.complement_fork_proxied_reactor import ProxiedReactor
 from twisted.enterprise.adbapi import ConnectionPool
 from twisted.internet import defer, threads
 from twisted.internet.interfaces import IReactorFromThreads
@@ -42,5 +45,9 @@ threads.deferToThreadPool = _in_turn
 
 if __name__ == "__main__":
     from synapse.app.homeserver import main
+    from twisted.internet import reactor
+    from twisted.internet.epollreactor import EPollReactor
 
+    if isinstance(reactor, ProxiedReactor):
+        reactor._install_real_reactor(EPollReactor())
     main()

@@ -145,7 +145,11 @@ class Proc:
         return self.log.stat().st_size if self.log.exists() else 0
 
     def log_text(self, start: int = 0) -> str:
-        return self.log.read_bytes()[start:].decode(errors="replace") if self.log.exists() else ""
+        if not self.log.exists():
+            return ""
+        with self.log.open("rb") as file:
+            file.seek(start)
+            return file.read().decode(errors="replace")
 
     def tail(self, lines: int = 40) -> str:
         return "\n".join(self.log_text().splitlines()[-lines:])

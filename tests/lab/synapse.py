@@ -59,7 +59,7 @@ class Synapse:
         self.boot_s = 0.0
         program = ["-P", str(Path(__file__).with_name("one_thread.py"))] if lean else ["-m", "synapse.app.homeserver"]
         command = [places.python("synapse"), *program, "-c", "homeserver.yaml"]
-        self.proc = Proc("synapse", command, root, root / "synapse.log")
+        self.proc = Proc("synapse", command, root, root / "synapse.log", forked="synapse" if lean else "")
 
     @property
     def database(self) -> Path:

@@ -22,6 +22,7 @@ from draw_tasks import draw_task
 from hub import Hub
 
 from forks import client as forks
+from forks import server
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.gpu.process import GpuProcess
 from otterbot_worker.models.catalogue import Catalogue, load_catalogue
@@ -74,13 +75,14 @@ def new_processes() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def data_dir(tmp_path_factory: pytest.TempPathFactory, copy_of: Callable[..., None]) -> Path:
+def data_dir(tmp_path_factory: pytest.TempPathFactory, copy_of: Callable[..., None], servers: forks.Servers) -> Path:
     """A data directory with a small model of every family, and a refiner."""
     root = tmp_path_factory.mktemp("data")
-    program = Path(__file__).with_name("support") / "make_tiny_models.py"
 
     def make(folder: Path) -> None:
-        subprocess.run([sys.executable, str(program), str(folder)], check=True, timeout=240, capture_output=True)
+        command, environment = [sys.executable, server.MAKER, str(folder)], forks.gpu_environment()
+        servers("draws")  # a fork of it makes them
+        subprocess.run(command, env=environment, check=True, timeout=240, capture_output=True)
 
     copy_of("tiny-models", make, root / "models")
     (root / "models.yaml").write_text(MODELS)

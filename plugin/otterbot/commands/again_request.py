@@ -25,6 +25,8 @@ VARIATION = 0.2
 """The variation strength of `vary`: the layout stays, small things change."""
 VARIATIONS = 4
 """How many pictures `vary` draws."""
+MAX_CARD_NAME = 200
+"""Characters, as the worker takes it."""
 _UPSCALED = tuple(
     name
     for name, option in FIELDS.items()
@@ -81,7 +83,15 @@ def again(
         other=other,
         expansion=written.source if written is not None and not typed.expand else None,
         chance=chance.source,
+        card=_card(record["used"]) if typed.seed == "same" and typed.variation is None else None,
     )
+
+
+def _card(used: Mapping[str, Any]) -> str | None:
+    """The card that drew it: another one draws almost the same."""
+    versions = used.get("versions")
+    name = versions.get("device") if isinstance(versions, Mapping) else None
+    return name if isinstance(name, str) and 0 < len(name) <= MAX_CARD_NAME else None
 
 
 def _recorded(

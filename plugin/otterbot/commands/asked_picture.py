@@ -38,12 +38,13 @@ def picture_request(
     expansion: Mapping[str, str] | None = None,
     chance: Mapping[str, str] | None = None,
     thread: str | None = None,
+    card: str | None = None,
 ) -> NewRequest:
     """The request for ``asked``; ``base`` are settings to keep where nothing was typed, ``usual`` how many pictures
     then, and ``layers`` the defaults where those are not to be the instance's of now. ``start`` is the event whose
     picture it starts from; ``other`` the seed of a variation that has none; ``expansion`` what a language model wrote
     the prompt of, when that was drawn before; ``chance`` what words were drawn from that are not drawn anew;
-    ``thread`` as in :class:`NewRequest`.
+    ``thread`` as in :class:`NewRequest`; ``card`` the one that drew it before, which one picture is to come from again.
 
     Raises :class:`Unusable`.
     """
@@ -84,6 +85,8 @@ def picture_request(
         body["preview"] = True  # a room that is used to both need not be told each time that there is none
     if asked.film:
         body["film"] = True
+    if body["count"] == 1 and "sweep" not in body:
+        body["card"] = card
     body = {key: value for key, value in body.items() if value is not None}
     return NewRequest(kind="image", body=body, asked=typed | _wishes(asked, body), notes=tuple(notes), thread=thread)
 

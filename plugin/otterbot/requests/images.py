@@ -30,7 +30,7 @@ from .input_images import Starts
 SUCCEEDED = "succeeded"
 SPOILED_PATIENCE = 900.0
 """Seconds for which a damaged picture is fetched again."""
-NEWER = {"preview": watching.FEATURE, STRUCTURES: STRUCTURES}
+NEWER = {"preview": watching.FEATURE, STRUCTURES: STRUCTURES, "card": "card"}
 """Fields that an older worker refuses and a picture does without, and by which feature they are known."""
 OVER = (PartState.SENT, PartState.FAILED, PartState.DROPPED)
 

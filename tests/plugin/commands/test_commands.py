@@ -462,6 +462,20 @@ async def test_again_with_changes(rig: Rig) -> None:
     assert (body["seed"], body["count"], body["negative_prompt"]) == (5, 3, "hats")
 
 
+async def test_the_same_comes_from_the_same_card(rig: Rig) -> None:
+    event = rig.homeserver.picture(ROOM, {**RECORD, "used": {**USED, "versions": {"device": "GTX 1070"}}})
+    assert (await rig.drawn("!again --seed same", **reply(event)))["card"] == "GTX 1070"
+    assert (await rig.drawn("!again +hat", **reply(event)))["card"] == "GTX 1070", "with its seed"
+    for line in ("!again", "!again --seed 5", "!again --seed same --count 3", "!vary"):
+        assert "card" not in await rig.drawn(line, **reply(event)), line
+
+
+@pytest.mark.parametrize("versions", [{}, [], {"device": 7}, {"device": ""}, {"device": "x" * 201}, None])
+async def test_a_card_that_no_record_can_name(rig: Rig, versions: Any) -> None:
+    event = rig.homeserver.picture(ROOM, {**RECORD, "used": {**USED, "versions": versions}})
+    assert "card" not in await rig.drawn("!again --seed same", **reply(event))
+
+
 async def test_again_with_another_model_returns_to_its_defaults(rig: Rig) -> None:
     used = {**USED, "steps": 12}
     rig.homeserver.picture(ROOM, {**RECORD, "asked": {"prompt": "otter", "steps": 12}, "used": used})

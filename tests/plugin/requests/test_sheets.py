@@ -138,13 +138,13 @@ async def test_where_no_sheet_can_be_made_its_pictures_come(rig: Rig) -> None:
 
 async def test_an_older_worker_is_not_asked_for_one(rig: Rig) -> None:
     rig.worker_server.features = ["img2img"]
-    more = {"drawn_before": "image-1", "preview": True}
+    more = {"drawn_before": "image-1", "preview": True, "card": "GTX 1070"}
     request = await rig.ask(body={**FOUR, **more}, asked={"sheet": True, "watch": True})
     assert (await rig.done(request)).outcome == "succeeded"
     assert sorted(rig.seeds()) == [7, 8, 9, 10]
     for sentence in (texts.SHEET_OLD_WORKER, texts.WATCH_OLD_WORKER):
         assert sum(sentence in body for body in rig.bodies()) == 1, "said to who asked for it"
-    assert not {"sheet", "preview", "drawn_before"} & rig.worker_server.submissions[0]["request"].keys()
+    assert not {"sheet", "preview", "drawn_before", "card"} & rig.worker_server.submissions[0]["request"].keys()
 
 
 async def test_a_worker_that_has_forgotten_it_makes_it_again(rig: Rig) -> None:

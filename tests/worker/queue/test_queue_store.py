@@ -274,6 +274,12 @@ async def test_cancelled_anywhere_a_transaction_is_whole_or_nothing(database: Da
     assert not database._writer.in_transaction
 
 
+async def test_the_schedule_sees_which_card_a_row_is_to_come_from(store: Store) -> None:
+    rows = [NewRow(idx=n, seed=n, model="m", work=1.0, card=card) for n, card in enumerate(("", "GTX 1070", ""))]
+    await store.submit(replace(submission(), rows=rows), LIMITS, NOW)
+    assert [(head.seq, head.card, head.count) for head in await store.heads()] == [(1, "", 2), (2, "GTX 1070", 1)]
+
+
 async def test_questions_about_the_queue_use_the_index(database: Database) -> None:
     for sql, parameters in (
         (q.OPEN_OF_CLIENT, ("otterbot",)),

@@ -65,6 +65,30 @@ CASES = {
     "chats among themselves are fair": (
         [head(1, "ann", "chat"), head(2, "bob", "chat")], OnCard(chat=True), had(ann=30), 2,
     ),
+    "what leaves has to come back for others": (
+        [head(1, "ann", "a"), head(2, "bob", "b"), head(3, "eve", "b")], A, had(ann=140), 1,
+    ),
+    "but not for people who had much": (
+        [head(1, "ann", "a"), head(2, "bob", "b"), head(3, "eve", "b")], A, had(ann=1_000), 2,
+    ),
+    "what nobody waits for may leave": (
+        [head(1, "ann", "describe"), head(2, "bob", "b"), head(3, "eve", "b")], A, had(ann=210), 2,
+    ),
+    "a language model beside stays, so an image model costs its own load": (
+        [head(1, "ann", "chat"), head(2, "bob", "b"), head(3, "eve", "b")], OnCard(image="a", chat=True),
+        had(ann=160), 2,
+    ),
+    "one that is alone on the card leaves": (
+        [head(1, "ann", "chat"), head(2, "bob", "b"), head(3, "eve", "b")], OnCard(chat=True), had(ann=160), 1,
+    ),
+    "two minutes count twice": (
+        [head(1, "ann", "b", at=NOW - 120), head(2, "bob", "c", at=NOW), head(3, "eve", "c", at=NOW - 1)], NOTHING,
+        had(ann=15), 1,
+    ),
+    "more than two minutes do not count more": (
+        [head(1, "ann", "b", at=NOW - 100_000), *(head(n, f"p{n}", "c", at=NOW) for n in (2, 3, 4))], NOTHING,
+        had(ann=30), 2,
+    ),
     "nobody is overtaken beyond the bound": ([head(1, "ann", "b", overtaken=111), head(2, "bob", "a")], A, {}, 1),
     "up to the bound": ([head(1, "ann", "b", overtaken=110), head(2, "bob", "a")], A, {}, 2),
     "a chat has less patience": ([head(1, "ann", "chat", overtaken=31), head(2, "bob", "a")], A, {}, 1),

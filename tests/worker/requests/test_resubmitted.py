@@ -32,6 +32,7 @@ OPEN: dict[str, Json] = {
     "previews": {"preview": True},
     "a film": {"film": True},
     "clip skip": {"clip_skip": 2},
+    "a certain card": {"card": "NVIDIA GeForce GTX 1070"},
 }
 
 

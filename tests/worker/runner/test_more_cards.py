@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,33 @@ def at_work(here: Here) -> list[str]:
 
 def pids(here: Here) -> list[int | None]:
     return [parts_of(lane).gpu.pid for lane in cards(here)]
+
+
+def named(here: Here, *names: str) -> None:
+    """As if the cards were unlike ones; their processes run, and have said so."""
+    for lane, name in zip(cards(here), names, strict=True):
+        process = parts_of(lane).gpu
+        process._info = replace(process._info, name=name)
+
+
+async def drawn_on(here: Here, key: str, **request: object) -> set[str]:
+    """By which lanes a job is drawn."""
+    job = await here.api.submit(image(key, prompt="slow", steps=20, **request))
+    await until(lambda: at_work(here) != [])
+    lanes = set(at_work(here))
+    assert (await here.api.done(job["id"]))["state"] == "succeeded"
+    return lanes
+
+
+async def test_the_card_that_drew_a_picture_draws_it_again_if_it_can(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path, gpu=TWO)) as here:
+        await here.api.done((await here.api.submit(image(prompt="slow", steps=40, count=4)))["id"])
+        named(here, "new", "old")
+        assert await drawn_on(here, "key-000old", card="old") == {"cpu-2"}
+        assert await drawn_on(here, "key-000new", card="new") == {"cpu"}
+        assert len(await drawn_on(here, "key-00gone", card="sold")) == 1
+        await here.api.call("POST", "/v1/pause", {"lane": "cpu-2"})
+        assert await drawn_on(here, "key-paused", card="old") == {"cpu"}
 
 
 async def test_a_batch_is_drawn_on_both(tmp_path: Path) -> None:

@@ -35,10 +35,12 @@ class Head:
     model: str
     work: float
     """Megapixel-steps; 0 but for pictures."""
+    card: str = ""
+    """The name of the card that is to draw it if it can; empty: any."""
     created_at: float
     """Unix time."""
     count: int = 1
-    """Queued rows that are alike (owner, kind, model), this one included."""
+    """Queued rows that are alike (owner, kind, model, card), this one included."""
     overtaken_seconds: float = 0.0
     """Of work for others that came before it out of their turn."""
 

@@ -169,6 +169,13 @@ STEPS: tuple[str, ...] = (
         WHERE gone_at IS NULL AND idx >= 0 AND (private = 0 OR kept = 1);
     CREATE INDEX images_untold ON images (image_id) WHERE model IS NULL AND gone_at IS NULL AND idx >= 0;
     """,
+    # The card that is to draw a row if it can, by its name.
+    """
+    ALTER TABLE rows ADD COLUMN card TEXT NOT NULL DEFAULT '';
+    DROP INDEX rows_open;
+    CREATE INDEX rows_open ON rows (client, owner, kind, model, card, state, seq, work, job_id)
+        WHERE state IN ('queued', 'running');
+    """,
 )
 
 

@@ -174,6 +174,8 @@ class NewRow:
     """``None``: its job's."""
     drawn: ImageResult | None = None
     """It is in the archive already, drawn for another job."""
+    card: str = ""
+    """The card that is to draw it if it can; empty: any."""
     idx: int = 0
     """Its picture's index; rows are drawn in the order in which they are given."""
 

@@ -15,8 +15,8 @@ INSERT_JOB = """
     INSERT INTO jobs (id, client, key, body_hash, kind, owner, room, private, created_at, request, content, sheet_owed)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *"""
 INSERT_ROW = """
-    INSERT INTO rows (job_id, idx, client, owner, kind, model, work, seed, state, created_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?)"""
+    INSERT INTO rows (job_id, idx, client, owner, kind, model, work, card, seed, state, created_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?)"""
 DRAWN_BEFORE = """
     UPDATE rows SET state = 'succeeded', result = ?, finished_at = ? WHERE job_id = ? AND idx = ?
     AND EXISTS (SELECT 1 FROM images WHERE image_id = ? AND client = ? AND gone_at IS NULL) RETURNING seq"""
@@ -56,8 +56,8 @@ OPEN_ELSEWHERE = f"""
     SELECT COUNT(*) AS count FROM rows JOIN jobs ON jobs.id = rows.job_id
     WHERE rows.{_OPEN} AND NOT (jobs.client = ? AND jobs.room = ?)"""
 HEADS = f"""
-    SELECT rows.seq, client, owner, kind, model, work, created_at, overtaken_seconds, alike.count FROM rows JOIN (
-        SELECT MIN(seq) AS seq, COUNT(*) AS count FROM rows WHERE {_QUEUED} GROUP BY client, owner, kind, model
+    SELECT rows.seq, client, owner, kind, model, card, work, created_at, overtaken_seconds, alike.count FROM rows JOIN (
+        SELECT MIN(seq) AS seq, COUNT(*) AS count FROM rows WHERE {_QUEUED} GROUP BY client, owner, kind, model, card
     ) AS alike ON alike.seq = rows.seq"""
 GROUPS = f"""
     SELECT client, owner, kind, model, COUNT(*) AS count, SUM(work) AS work, MIN(seq) AS first_seq

@@ -85,6 +85,7 @@ def new_rows(request: ResolvedRequest) -> list[NewRow]:
             seed=pictures[index].seed,
             model=pictures[index].model,
             work=tiles.work(pictures[index]),
+            card=pictures[index].card or "",
             kind=others if number else first,
         )
         for number, index in enumerate(drawing_order(pictures))
@@ -136,10 +137,13 @@ async def insert(
     await connection.executemany(
         q.INSERT_ROW,
         [
-            (job_id, row.idx, new.client, new.turn_of, row.kind or new.kind, row.model, row.work, row.seed, now)
+            (
+                job_id, row.idx, new.client, new.turn_of, row.kind or new.kind, row.model, row.work, row.card, row.seed,
+                now,
+            )
             for row in new.rows
         ],
-    )
+    )  # fmt: skip
     for idx, row in enumerate(new.rows):
         if row.drawn is not None:
             result = row.drawn.model_dump_json()

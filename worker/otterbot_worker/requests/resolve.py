@@ -264,6 +264,7 @@ def _resolved(
         safety=request.safety,
         preview=request.preview and not request.safety,
         film=request.film and not request.safety,
+        card=request.card,
         describe=request.describe,
         notes=(
             *chosen.left_out,

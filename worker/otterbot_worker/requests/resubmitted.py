@@ -16,7 +16,7 @@ from .refusal import Refused, problem
 
 _AS_THEY_ARE = (
     "prompt", "negative_prompt", "model", "steps", "guidance_scale", "sampler", "seed", "count", "strength", "theme",
-    "safety", "preview", "film", "expand", "describe",
+    "safety", "preview", "film", "expand", "card", "describe",
 )  # fmt: skip
 """Fields that are equal in a request and a resolved request. The size is as well, except with ``upscale``."""
 

@@ -69,6 +69,7 @@ class Claims:
             costs=Costs(self._speeds if lane.parts is None else lane.parts.speeds),
             skip=held | lane.skips(self._needs_card) | (DRAWS if lane.resting else NOTHING),
             others=self._others(lane, held),
+            card=lane.card_name,
         )
         if choice is None or stands() or lane.paused or lane.gone:
             return None

@@ -114,6 +114,11 @@ class Lane:
         drawn = self.current.row.model if self.current is not None and self.current.row.kind == "image" else None
         return schedule.OnCard(image=drawn or card.resident, chat=card.holder in ("chat", "both"))
 
+    @property
+    def card_name(self) -> str:
+        """As records have it; empty before its GPU process has said so."""
+        return "" if self.parts is None else self.parts.gpu.info.name
+
     def seen(self, left: float | None, skip: frozenset[RowKind]) -> schedule.Other:
         """As another lane sees it. ``left``: seconds until its row is done, as far as that is known."""
         assert self.parts is not None, "rows are left to cards"
@@ -122,7 +127,9 @@ class Lane:
             row = self.current.row
             load = 0.0 if self.parts.card.resident == row.model else costs.load(row.kind, row.model)
             free_in = load + costs.row(row.kind, row.model, row.work) if left is None else left
-        return schedule.Other(free_in=free_in, on_card=self.on_card, costs=costs, skip=skip, can=self.can)
+        return schedule.Other(
+            free_in=free_in, on_card=self.on_card, costs=costs, skip=skip, can=self.can, card=self.card_name
+        )
 
     async def sleep(self, seconds: float | None) -> None:
         try:

@@ -16,6 +16,7 @@ MAX_SEED = 2**32 - 1
 MAX_COUNT = 8
 MAX_STYLES = 8
 MAX_STYLE_NAME = 100
+MAX_CARD_NAME = 200
 MAX_PICTURES = 64
 """Of a job, where they differ in more than their seed, and of a contact sheet."""
 MAX_CHAT_CHARACTERS = 64_000
@@ -263,6 +264,10 @@ class ImageRequest(ImageOptions):
     picture. Not with ``upscale``, and none where ``safety`` is set: the checker has not seen them."""
     sheet: SheetRequest | None = None
     """All of its pictures are put on one contact sheet as well, when the last of them is done (``Job.sheet``)."""
+    card: Annotated[str | None, Field(min_length=1, max_length=MAX_CARD_NAME)] = None
+    """The card that is to draw it if it can, as a record names it (``versions.device``): unlike cards draw pictures
+    that differ in the last bits. Another one draws where that one rests, is paused or gone, or works for more than a
+    minute."""
     describe: bool = False
     """Once it is drawn, the captioner says what the picture shows (``ImageResult.alt``), where there is one."""
     sweep: Annotated[tuple[SweepAxis, ...], Field(max_length=2)] = ()

@@ -112,6 +112,8 @@ class ResolvedRequest(Settings, Fixed):
     """Small previews while it is drawn."""
     film: bool = False
     """The early steps and the picture as an animation."""
+    card: str | None = None
+    """The name of the card that is to draw it if it can; none of what makes the picture."""
     describe: bool = False
     """The captioner says what it shows, once it is drawn."""
     sheet: ResolvedSheet | None = None
