@@ -6,8 +6,8 @@ import argparse
 import asyncio
 import json
 import logging
-import sqlite3
 import os
+import sqlite3
 import sys
 import time
 from collections.abc import Iterable, Sequence
