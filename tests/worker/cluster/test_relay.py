@@ -55,7 +55,7 @@ def exit_codes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 @pytest_asyncio.fixture
 async def handle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exit_codes: list[int]) -> AsyncIterator[Handle]:
     with_double(monkeypatch)
-    seat = Seat(machine(tmp_path / "there"), SEATING, [])
+    seat = Seat(machine(tmp_path / "there"), SEATING, None)
     await seat.start()
     ours, theirs = socket.socketpair()
     made = relay.Relay(theirs, Actor(seat), rays.Watchdog(exits.EXIT_NODE_LOST, 600.0), 600.0)

@@ -32,7 +32,7 @@ def config(tmp_path: Path) -> Config:
 @pytest_asyncio.fixture
 async def seat(config: Config, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Seat]:
     with_double(monkeypatch)
-    made = Seat(config, SEATING, [])
+    made = Seat(config, SEATING, None)
     await made.start()
     await said(made, lambda one: isinstance(one, messages.Hello))
     yield made
@@ -139,9 +139,8 @@ async def test_files_of_loras_stay_up_to_a_bound(
 
 
 def test_the_lock_is_that_of_a_worker_there(config: Config) -> None:
-    def name(gpus: list[str], number: int = 0) -> str:
-        return Seat(config, Seating(number=number, lanes=2, lease=9), gpus)._lock.name
+    def name(card: str | None, number: int = 0, *, gpu: bool = True) -> str:
+        return Seat(config, Seating(number=number, lanes=2, gpu=gpu, lease=9), card)._lock.name
 
-    assert [name(["0"]), name(["1"]), name([]), name([], 1)] == [
-        "gpu.lock", "gpu-cuda-1.lock", "gpu.lock", "gpu-cpu-2.lock",
-    ]  # fmt: skip
+    assert [name("0"), name("1"), name(None, 1)] == ["gpu.lock", "gpu-cuda-1.lock", "gpu-cuda-1.lock"]
+    assert [name(None, gpu=False), name(None, 1, gpu=False)] == ["gpu.lock", "gpu-cpu-2.lock"]

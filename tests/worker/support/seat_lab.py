@@ -16,7 +16,7 @@ from otterbot_worker.cluster.wire import Batch, Seating
 from otterbot_worker.config import Config
 from otterbot_worker.gpu import child_command, messages
 
-SEATING = Seating(number=0, lanes=1, lease=60.0)
+SEATING = Seating(number=0, lanes=1, gpu=False, lease=60.0)
 
 
 def with_double(patch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ class LaneActor:
         self._seat = self._do(self._begin(seating))
 
     async def _begin(self, seating: Seating) -> Seat:
-        seat = Seat(config_file.load(config_file.default_file()), seating, _gpus())
+        seat = Seat(config_file.load(config_file.default_file()), seating, _card())
         await seat.start()
         return seat
 
@@ -66,6 +66,7 @@ class LaneActor:
         os._exit(0)  # the GPU process goes with this one
 
 
-def _gpus() -> list[str]:
-    """The cards that Ray has given to this process."""
-    return [number for number in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if number]
+def _card() -> str | None:
+    """The number of the card that Ray has given to this process, as far as it says."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES") or os.environ.get("HIP_VISIBLE_DEVICES") or ""
+    return given.split(",")[0] or None

@@ -11,8 +11,7 @@ from typing import Any
 
 from .wire import Node
 
-CONNECT_SECONDS = 30.0
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
 """Ray's reports to its makers are off, and it has no words for standard output."""
 GPU = "GPU"
 """The name of the resource that stands for cards."""

@@ -22,7 +22,7 @@ from ..gpu import messages
 from ..parent_death import die_with
 from . import exits, rays, travel
 from .actor import LaneActor
-from .wire import PIECE, Batch, Seating
+from .wire import CONNECT_SECONDS, PIECE, Batch, Seating
 
 POLL_SECONDS = 1.0
 """How long an actor waits for something to say: an empty answer is its heartbeat."""
@@ -152,7 +152,7 @@ def main() -> None:
     privacy.keep_to_ourselves()
     die_with(asked.parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    watchdog = rays.Watchdog(exits.EXIT_NODE_LOST, rays.CONNECT_SECONDS)
+    watchdog = rays.Watchdog(exits.EXIT_NODE_LOST, CONNECT_SECONDS)
     try:
         ray = rays.connect(asked.address, asked.namespace)
         actor = _actor(ray, asked)
@@ -178,7 +178,7 @@ def _actor(ray: Any, asked: argparse.Namespace) -> Any:
         scheduling_strategy=rays.on_node(asked.node),
         **wanted,
     )
-    return options.remote(Seating(number=asked.number, lanes=asked.lanes, lease=3 * asked.heartbeat))
+    return options.remote(Seating(number=asked.number, lanes=asked.lanes, gpu=asked.gpu, lease=3 * asked.heartbeat))
 
 
 if __name__ == "__main__":

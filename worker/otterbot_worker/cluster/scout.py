@@ -17,7 +17,7 @@ from typing import Any, TextIO
 from .. import privacy
 from ..parent_death import die_with
 from . import inventory, rays
-from .wire import Machine, Node
+from .wire import CONNECT_SECONDS, Machine, Node
 
 LOOK_SECONDS = 1.0
 ANEW_SECONDS = 60.0
@@ -105,7 +105,7 @@ def main() -> None:
     die_with(asked.parent)
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever Ray prints is none of our lines
-    watchdog = rays.Watchdog(1, rays.CONNECT_SECONDS)
+    watchdog = rays.Watchdog(1, CONNECT_SECONDS)
     try:
         scout = Scout(rays.connect(asked.address, asked.namespace), asked.resource)
         while True:

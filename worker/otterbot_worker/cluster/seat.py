@@ -37,12 +37,11 @@ NO_DISK = "A machine of the Ray cluster lacks room on its disk."
 class Seat:
     """Owns one child process and a folder of scratch files. :raises CatalogueError: from ``__init__``"""
 
-    def __init__(self, config: Config, seating: Seating, gpus: list[str]) -> None:
-        """``gpus``: the numbers of the cards that Ray has given to it; at most one is used."""
+    def __init__(self, config: Config, seating: Seating, card: str | None) -> None:
+        """``card``: the number of the card that Ray has given to it, where it has one."""
         self._config = config
         self._seating = seating
-        self._gpu = gpus[0] if gpus else None
-        self._lock = _lock(config, self._gpu, seating.number)
+        self._lock = _lock(config, seating, card)
         self._folder = config.data_dir / "cluster" / self._lock.stem
         self._catalogue: Catalogue = inventory.catalogue(config)
         self._library = Library(config.data_dir, SHIPPED)
@@ -52,7 +51,8 @@ class Seat:
         """A file had no room."""
         self._child: Child | None = None
         self._said: list[messages.ToParent] = []
-        self._news = asyncio.Event()
+        self._news, self._answer = asyncio.Event(), asyncio.Event()
+        """Something was said; it is more than a step or a preview."""
         self._end: End | None = None
         self._last = messages.Hello(device="", name="", memory=messages.Memory())
         self._resident: str | None = None
@@ -64,7 +64,7 @@ class Seat:
         self._folder.mkdir(mode=0o700, parents=True)
         gpu = self._config.gpu
         command = child_command.command(
-            device="cuda" if self._gpu is not None else _without_card(gpu.device),
+            device="cuda" if self._seating.gpu else "cpu",
             lock_path=self._lock,
             lock_timeout=LOCK_SECONDS,
             threads=gpu.threads or self._threads(),
@@ -79,7 +79,7 @@ class Seat:
 
     def _threads(self) -> int | None:
         """Lanes without a card share the cores."""
-        shared = self._gpu is None and self._seating.lanes > 1
+        shared = not self._seating.gpu and self._seating.lanes > 1
         return max(1, (os.cpu_count() or 1) // self._seating.lanes) if shared else None
 
     # ------------------------------------------------------------ from the worker
@@ -141,16 +141,13 @@ class Seat:
 
     async def take(self, seconds: float) -> Batch:
         """What was said; waits for it so long at most."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._news.wait()
-        except TimeoutError:
+        if not await _set_within(self._news, seconds):
             return Batch()
-        if self._end is None and all(isinstance(one, _OFTEN) for one in self._said):
-            await asyncio.sleep(GATHER_SECONDS)
+        await _set_within(self._answer, GATHER_SECONDS)
         said, self._said = self._said, []
         if self._end is None:
             self._news.clear()
+            self._answer.clear()
         pixels = await self._pixels(said)
         return Batch(lines=tuple(map(messages.encode, said)), pixels=pixels, end=self._end)
 
@@ -185,6 +182,7 @@ class Seat:
         log.warning("GPU process %d is gone: %s", child.pid, reason)
         self._end = End(returncode=child.returncode, reason=reason)
         self._news.set()
+        self._answer.set()
 
     def _say(self, message: messages.ToParent) -> None:
         if isinstance(message, messages.Hello):
@@ -197,27 +195,31 @@ class Seat:
             message = self._failed(message.task_id, LANE_LACKS, NO_DISK)
         self._said.append(message)
         self._news.set()
+        if not isinstance(message, messages.Progress | messages.Preview | messages.Beat):
+            self._answer.set()
 
     def _failed(self, task_id: str, code: str, sentence: str) -> messages.Failed:
         memory = self._last.memory
         return messages.Failed(task_id=task_id, code=code, message=sentence, memory=memory, resident=self._resident)
 
 
-_OFTEN = (messages.Progress, messages.Preview, messages.Beat)
+async def _set_within(event: asyncio.Event, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False
 
 
-def _lock(config: Config, gpu: str | None, number: int) -> Path:
+def _lock(config: Config, seating: Seating, card: str | None) -> Path:
     """The lock file of its card, which a worker on this machine would have for the same one."""
-    lock, place = config.lock_file, gpu if gpu is not None else str(number + 1 if number else 0)
-    if place == "0":
+    lock, number = config.lock_file, str(seating.number)
+    if seating.gpu:
+        number = card or number
+    if number == "0":
         return lock
-    kind = "cpu" if gpu is None else "cuda"
-    return lock.with_name(f"{lock.stem}-{kind}-{place}{lock.suffix}")
-
-
-def _without_card(device: str) -> str:
-    """Where Ray has given no card, none may be used, whatever the settings say."""
-    return "cpu" if device.startswith("cuda") else device
+    own = f"cuda-{number}" if seating.gpu else f"cpu-{seating.number + 1}"
+    return lock.with_name(f"{lock.stem}-{own}{lock.suffix}")
 
 
 def _append(path: Path, piece: bytes, first: bool) -> None:

@@ -13,13 +13,13 @@ from collections.abc import Callable, Sequence
 from ..config import RayConfig
 from ..gpu import child_command
 from .process import cluster
-from .wire import Node
+from .wire import CONNECT_SECONDS, Node
 
 log = logging.getLogger(__name__)
 
 PROGRAM = "otterbot_worker.cluster.scout"
 AGAIN_SECONDS = (1.0, 2.0, 5.0, 10.0)
-SILENT_SECONDS = 60.0
+SILENT_SECONDS = CONNECT_SECONDS + 30
 LINE_LIMIT = 16 * 1024 * 1024
 """Bytes of a line: all machines with all their models."""
 STARTING = "The Ray cluster has not been looked at yet."

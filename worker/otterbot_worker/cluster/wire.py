@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+CONNECT_SECONDS = 60.0
+"""Until a cluster is joined and an actor is there: Ray starts slowly on a cold machine."""
 PIECE = 32 * 1024 * 1024
 """Bytes of a file that go in one message."""
 
@@ -16,6 +18,8 @@ class Seating:
     """Which lane of its machine it is, from 0."""
     lanes: int
     """How many lanes that machine has."""
+    gpu: bool
+    """It has a card."""
     lease: float
     """Seconds without a word of the worker after which it ends itself."""
 
