@@ -38,8 +38,8 @@ class DoubleRemote(RemoteProcess):
         place = self.folder / node.id
         place.mkdir(exist_ok=True)
         command = child_command.command(
-            device="cpu", lock_path=place / "gpu.lock", lock_timeout=5, threads=1, downloads=False, reserve_mb=None,
-            ram_reserve_mb=None,
+            device="cpu", lock_path=place / f"gpu-{number}.lock", lock_timeout=5, threads=1, downloads=False,
+            reserve_mb=None, ram_reserve_mb=None,
         )  # fmt: skip
         self._command = [sys.executable, str(HERE / "child_double.py"), *command[3:]]
         if node.id in self.lost:
@@ -176,7 +176,7 @@ async def test_a_machine_that_comes_again_is_the_same_lane(tmp_path: Path) -> No
         cluster.join("attic", "second")
         assert (await here.api.done(job["id"]))["state"] == "succeeded"
         assert cluster.lane("ray:attic") is lane
-        assert (tmp_path / "second" / "gpu.lock").exists()
+        assert (tmp_path / "second" / "gpu-0.lock").exists()
 
 
 async def test_a_machine_that_stays_away_is_no_lane_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
