@@ -1,6 +1,7 @@
 """What the schedule is worth: who waits how long, beside first come, first served.
 
     PYTHONPATH=worker python benchmarks/schedule_simulation.py [--seeds 8] [--lanes 1] [--together]
+        [--people 2000]
 
 Real is `choose`; not real are the clock, the cards, and how long things take (the constants below). Every number is a
 share of what plain first come, first served has with the same rows: the mean wait from asking until it is there, of all
@@ -80,6 +81,11 @@ def household(chance: random.Random, rate: float) -> list[Asked]:
     return people(chance, rate, count=6, chats=0.25)
 
 
+def crowd(count: int) -> Callable[[random.Random, float], list[Asked]]:
+    """So many people, for two hours, and pictures only: with many cards language models have machines of their own."""
+    return lambda chance, rate: people(chance, rate, count=count, chats=0.0, hours=2)
+
+
 def talkative(chance: random.Random, rate: float) -> list[Asked]:
     return people(chance, rate, count=6, chats=0.7)
 
@@ -102,7 +108,8 @@ def hog(chance: random.Random, rate: float) -> list[Asked]:
     return found
 
 
-SCENES: dict[str, tuple[Callable[[random.Random, float], list[Asked]], tuple[float, float, float]]] = {
+Scenes = dict[str, tuple[Callable[[random.Random, float], list[Asked]], tuple[float, float, float]]]
+SCENES: Scenes = {
     "household, 6 people": (household, (0.0200, 0.0265, 0.0315)),
     "party, 12 people": (party, (0.0212, 0.0272, 0.0320)),
     "7 of 10 are chats": (talkative, (0.0275, 0.0355, 0.0415)),
@@ -252,8 +259,8 @@ def _seen(lane: Lane, now: float) -> Other:
 # ---------------------------------------------------------------- tables
 
 
-def line(name: str, use: float, seeds: int, lanes: int, *, together: bool) -> str:
-    make, rates = SCENES[name]
+def line(scenes: Scenes, name: str, use: float, seeds: int, lanes: int, *, together: bool) -> str:
+    make, rates = scenes[name]
     shares: dict[str, list[float]] = {}
     for seed in range(seeds):
         asked = make(random.Random(seed), rates[USES.index(use)] * lanes)
@@ -264,9 +271,10 @@ def line(name: str, use: float, seeds: int, lanes: int, *, together: bool) -> st
         assert ours.most[False] <= BOUNDS.picture
 
         def share(label: str, of: Callable[[Run], float], ours: Run = mine, base: Run = fifo) -> None:
-            shares.setdefault(label, []).append(of(ours) / of(base))
+            shares.setdefault(label, []).append(of(ours) / (of(base) or 1.0))
 
         shares.setdefault("busy", []).append(fifo.busy / fifo.end / lanes)
+        shares.setdefault("seconds", []).append(mine.wait())
         share("mean", lambda one: one.wait())
         share("of people", lambda one: one.by_person())
         share("chats", lambda one: one.wait(lambda row: row.chat))
@@ -278,7 +286,7 @@ def line(name: str, use: float, seeds: int, lanes: int, *, together: bool) -> st
         share("shortest: mean", lambda one: one.wait(), short)
         share("shortest: worst", lambda one: one.worst, short)
     cells = [f"{statistics.fmean(values):.2f}" for values in shares.values()]
-    if name == next(iter(SCENES)) and use == USES[0]:
+    if name == next(iter(scenes)) and use == USES[0]:
         print("| " + " | ".join(["", "use", *shares]) + " |\n" + "|---" * (len(shares) + 2) + "|")
     return "| " + " | ".join([name, f"{use:.0%}", *cells]) + " |"
 
@@ -312,11 +320,16 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--lanes", type=int, default=1)
     parser.add_argument("--together", action="store_true", help="the language model fits beside the image models")
+    parser.add_argument("--people", type=int, help="only so many people, with pictures alone")
     options = parser.parse_args()
-    for name in SCENES:
+    scenes = SCENES
+    if options.people is not None:
+        scenes = {f"{options.people} people": (crowd(options.people), SCENES["household, 6 people"][1])}
+    for name in scenes:
         for use in USES:
-            print(line(name, use, options.seeds, options.lanes, together=options.together))
-    print(small_cases(7, 24))
+            print(line(scenes, name, use, options.seeds, options.lanes, together=options.together), flush=True)
+    if options.people is None:
+        print(small_cases(7, 24))
 
 
 if __name__ == "__main__":
