@@ -84,8 +84,10 @@ async def test_seen_at_once_and_done_at_the_end(lab: Lab, room: str) -> None:
 
 async def test_a_long_one_shows_a_status_that_becomes_one_short_line(lab: Lab, room: str) -> None:
     mark = lab.user.mark()
-    asked = await lab.user.send(room, "!draw otter --steps 100")
-    status = await lab.user.wait_for(lab.reply_to(asked, msgtype="m.notice"), mark, timeout=30)
+    asked = await lab.user.send(room, "!draw otter --steps 40")
+    await lab.worker.wait_step()
+    with lab.worker.gpu_held():
+        status = await lab.user.wait_for(lab.reply_to(asked, msgtype="m.notice"), mark, timeout=30)
     await lab.user.wait_for(lab.reply_to(asked, msgtype="m.image"), mark, timeout=120)
     await lab.user.wait_for(lab.reaction(asked, "✅"), mark, timeout=30)
     # The last word comes behind everything that is worth more.
@@ -171,9 +173,15 @@ async def test_usage(lab: Lab, room: str, line: str) -> None:
 
 async def test_the_api_process_stays_free_of_torch(lab: Lab, room: str) -> None:
     """It survives whatever CUDA does, because it never loads it; its child does."""
-    await lab.draw(room, f"!draw otter {QUICK}")
-    assert "libtorch" in _libraries_of(lab.worker.gpu_pids()[0])
-    assert "libtorch" not in _libraries_of(lab.worker.proc.pid)
+    lab.worker.proc.forked = "new worker"
+    await lab.worker.restart()
+    try:
+        await lab.draw(room, f"!draw otter {QUICK}")
+        assert "libtorch" in _libraries_of(lab.worker.gpu_pids()[0])
+        assert "libtorch" not in _libraries_of(lab.worker.proc.pid)
+    finally:
+        lab.worker.proc.forked = "worker"
+        await lab.worker.restart()
 
 
 def _libraries_of(pid: int) -> str:

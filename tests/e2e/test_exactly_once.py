@@ -24,7 +24,7 @@ from lab.proc import process_exists, until
 
 from .conftest import QUICK
 
-LONG = "--steps 60"
+LONG = "--steps 30"
 SUBMIT = "/v1/jobs$"
 UPLOAD = "/_matrix/media/v3/upload"
 

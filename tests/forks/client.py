@@ -74,7 +74,7 @@ class Servers:
             return self._clients[kind]
 
     def _start(self, kind: str) -> Client:
-        environment = {**(gpu_environment() if kind == "draws" else os.environ), **self._environment}
+        environment = {**(gpu_environment() if kind in ("draws", "serves") else os.environ), **self._environment}
         paths = [PROGRAM, *server.python_path({**os.environ, **self._environment})]
         environment["PYTHONPATH"] = os.pathsep.join(paths)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -198,5 +198,9 @@ def take_over() -> None:
     number, read, paths = json.loads(os.environ.pop(server.SERVER))
     connection = socket.socket(fileno=number)
     connection.set_inheritable(False)
-    client = Client(connection, read, paths)
+    draws_from(Client(connection, read, paths))
+
+
+def draws_from(client: Client) -> None:
+    """The GPU processes of this process are forks of that server, until it ends."""
     subprocess._fork_exec = stand_in(lambda kind: client if kind == "draws" else None)  # type: ignore[attr-defined]

@@ -12,6 +12,7 @@ with the id of a fork. A request is one packet: JSON, and the open files of the 
 ``session``     whether it leads a session of its own
 ``dies``        the signal that it gets when its parent has ended; null: none
 ``anew``        whether it is no fork, but a new interpreter (``execve``) with a server of its own, which is a fork
+``serves``      whether it is a fork with a server of its own, which is a fork, too; may be absent
 ==============  ====================================================================================================
 
 It says when it is ready, and ends when nobody holds the other end of the socket. ``ROOM`` is what the command lines of
@@ -85,7 +86,8 @@ IMPORTS = {
     "reads": ("otterbot_worker.gpu.messages", "otterbot_worker.gpu.card_lock", "PIL.Image", "PIL.ImageCms"),
     "synapse": ("synapse_ready",),  # beside this file
 }
-MAINS = {"draws": DRAWS, "fetches": FETCHES, "reads": READS, "maubot": (), "synapse": ()}
+IMPORTS["serves"] = ("otterbot_worker.api.server", "otterbot_worker.page.mount", *IMPORTS["draws"])
+MAINS = {"draws": DRAWS, "serves": DRAWS, "fetches": FETCHES, "reads": READS, "maubot": (), "synapse": ()}
 """The modules that forks run as their main module, and therefore import themselves."""
 SYSTEM = ("LANG", "LC_", "LD_")
 TORCH = (*SYSTEM, "CUDA_", "MKL_", "OMP_NUM_THREADS", "PYTORCH_", "TORCH")
@@ -114,9 +116,15 @@ def main() -> None:
     while True:
         request = serve(connection)
         settle(request)
-        if not request["anew"]:
-            return run(request["arguments"], request["environment"], path)
-        connection = start_anew(request["arguments"], request["environment"], [read, given])
+        if request["anew"] or request.get("serves"):
+            end, is_server = own_server()
+            if is_server:
+                connection = end
+                continue
+            if request["anew"]:
+                start_anew(request["arguments"], request["environment"], end, [read, given])
+            take_over(end, read, given)
+        return run(request["arguments"], request["environment"], path)
 
 
 def preload(kind: str) -> None:
@@ -197,19 +205,38 @@ def settle(request: Request) -> None:
         os.close(file)
 
 
-def start_anew(arguments: Sequence[str], environment: dict[str, str], about: Sequence[Any]) -> socket.socket:
-    """Become a new interpreter, which is told of the server. Returns in its child alone, which is to serve it."""
+def own_server() -> tuple[socket.socket, bool]:
+    """A fork that is a server for what this process starts. Returns the socket to it, and in it the one it serves; and
+    whether this is the server."""
     theirs, ours = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     if os.fork():
-        theirs.set_inheritable(True)
-        told = json.dumps([theirs.fileno(), *about])
-        path = os.pathsep.join([str(Path(__file__).with_name("anew")), *python_path(environment)])
-        os.execve(arguments[0], arguments, {**environment, "PYTHONPATH": path, SERVER: told})
+        ours.close()
+        return theirs, False
     theirs.close()
     nothing = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(nothing, number)
-    return ours
+    return ours, True
+
+
+def start_anew(
+    arguments: Sequence[str], environment: Mapping[str, str], end: socket.socket, about: Sequence[Any]
+) -> None:
+    """Become a new interpreter, which is told of its server at the other side of ``end``."""
+    end.set_inheritable(True)
+    told = json.dumps([end.fileno(), *about])
+    path = os.pathsep.join([str(Path(__file__).with_name("anew")), *python_path(environment)])
+    os.execve(arguments[0], arguments, {**environment, "PYTHONPATH": path, SERVER: told})
+
+
+def take_over(end: socket.socket, read: Mapping[str, str], paths: Sequence[str]) -> None:
+    """The GPU processes of this process are forks of the server at the other side of ``end``."""
+    tests = str(Path(__file__).resolve().parents[1])
+    sys.path.insert(0, tests)
+    from forks import client
+
+    sys.path.remove(tests)
+    client.draws_from(client.Client(end, read, paths))
 
 
 # ---------------------------------------------------------------- being a new process

@@ -1,6 +1,7 @@
 """Programs of a lab that start quickly: forks of processes that have imported what they need (:mod:`forks`).
 
-A worker is a new interpreter as ever; its GPU processes are forks. Maubot and Synapse are forks themselves.
+Synapse, Maubot and the worker are forks, and the worker's GPU processes. A ``new worker`` is a new interpreter as ever,
+of which only the GPU processes are forks: it has loaded what it needs itself, and no more.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from . import places
 if (program := str(places.REPOSITORY / "worker")) not in sys.path:
     sys.path.append(program)  # the demo and benchmarks have a lab without pytest's paths
 
-INTERPRETERS = {"worker": "draws", "maubot": "maubot", "synapse": "synapse"}
+INTERPRETERS = {"worker": "serves", "maubot": "maubot", "synapse": "synapse"}
 """Which server (:data:`forks.server.IMPORTS`) serves programs of an environment."""
 
 
@@ -46,19 +47,19 @@ def prepare() -> None:
 class Fork:
     """A child of this process as :class:`subprocess.Popen` has them, which gets SIGTERM when this process has ended.
 
-    ``kind``: a key of :data:`INTERPRETERS`. A worker is a new interpreter with a server of its own, unless it is not
-    ``anew``.
+    ``kind``: a key of :data:`INTERPRETERS`, or ``new worker``. ``serves``: a worker's GPU processes are forks.
     """
 
     def __init__(
-        self, kind: str, command: Sequence[str], folder: Path, env: Mapping[str, str], out: int, *, anew: bool = True
+        self, kind: str, command: Sequence[str], folder: Path, env: Mapping[str, str], out: int, *, serves: bool = True
     ) -> None:
-        client = _servers(kind)(INTERPRETERS[kind])
+        anew, environment = kind == "new worker", kind.removeprefix("new ")
+        client = _servers(environment)(INTERPRETERS[environment])
         nothing = os.open(os.devnull, os.O_RDONLY)
         try:
             self.pid = client.fork(
                 {0: nothing, 1: out, 2: out}, arguments=list(command), environment=dict(env), folder=str(folder),
-                session=True, dies=int(signal.SIGTERM), anew=anew and kind == "worker",
+                session=True, dies=int(signal.SIGTERM), anew=anew, serves=serves and kind == "worker",
             )  # fmt: skip
         finally:
             os.close(nothing)

@@ -257,7 +257,7 @@ def make_models(folder: Path, *names: str) -> None:
     program = places.REPOSITORY / "tests" / "worker" / "support" / "make_tiny_models.py"
     command = [places.python("worker"), str(program), str(folder), *names]
     with tempfile.TemporaryFile() as said:
-        made = forking.Fork("worker", command, folder, {**os.environ, **places.ALONE}, said.fileno(), anew=False)
+        made = forking.Fork("worker", command, folder, {**os.environ, **places.ALONE}, said.fileno(), serves=False)
         if made.wait() != 0:
             said.seek(0)
             raise RuntimeError(said.read().decode(errors="replace"))

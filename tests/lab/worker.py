@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -29,7 +30,8 @@ class Worker:
     ) -> None:  # fmt: skip
         self.root, self.data = root, root / "data"
         self.config = config or {}
-        command = [str(Path(places.python("worker")).with_name("otterbot-worker")), "--config", "worker.yaml", "serve"]
+        python = places.python("worker")
+        command = [python, str(Path(python).with_name("otterbot-worker")), "--config", "worker.yaml", "serve"]
         self.proc = Proc("worker", command, root, root / "worker.log", env, forked)
 
     @property
@@ -100,6 +102,18 @@ class Worker:
         """SIGKILL to a GPU process of this worker's."""
         if pid in self.gpu_pids():
             os.kill(pid, signal.SIGKILL)
+
+    @contextlib.contextmanager
+    def gpu_held(self) -> Iterator[None]:
+        """Meanwhile its GPU processes stand still, in the middle of whatever they do: a picture that takes long."""
+        pids = self.gpu_pids()
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in set(pids) & set(self.gpu_pids()):
+                os.kill(pid, signal.SIGCONT)
 
     def orphans(self) -> list[int]:
         """GPU processes of this data folder that are not this worker's own: there must be none."""

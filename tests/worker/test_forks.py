@@ -124,6 +124,7 @@ async def test_a_worker_is_a_new_process_and_its_gpu_process_a_fork(
         "PYTHONPATH": str(WORKER),
         "OTTERBOT_DATA_DIR": str(tmp_path),
         "OTTERBOT_GPU__DEVICE": "cpu",
+        "OTTERBOT_API__PORT": "0",  # another worker may run on this machine
     }
     command = [sys.executable, "-m", "otterbot_worker.cli", "doctor", "--json"]
     doctor = await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.PIPE)

@@ -156,7 +156,7 @@ class Behind:
         self._monitor.check()
 
 
-class _Watching(StoppingCriteria):
+class _Watching(StoppingCriteria):  # type: ignore[misc]  # mypy does not look into transformers
     """Tells between two tokens that it still moves, and sees that nobody wants it any more."""
 
     def __init__(self, monitor: Monitor) -> None:
