@@ -1,7 +1,7 @@
 """What the schedule is worth: who waits how long, beside first come, first served.
 
     PYTHONPATH=worker python benchmarks/schedule_simulation.py [--seeds 8] [--lanes 1] [--together]
-        [--people 2000]
+        [--people 2000 [--hours 2]]
 
 Real is `choose`; not real are the clock, the cards, and how long things take (the constants below). Every number is a
 share of what plain first come, first served has with the same rows: the mean wait from asking until it is there, of all
@@ -81,9 +81,9 @@ def household(chance: random.Random, rate: float) -> list[Asked]:
     return people(chance, rate, count=6, chats=0.25)
 
 
-def crowd(count: int) -> Callable[[random.Random, float], list[Asked]]:
-    """So many people, for two hours, and pictures only: with many cards language models have machines of their own."""
-    return lambda chance, rate: people(chance, rate, count=count, chats=0.0, hours=2)
+def crowd(count: int, hours: float) -> Callable[[random.Random, float], list[Asked]]:
+    """So many people, and pictures only: with many cards language models have machines of their own."""
+    return lambda chance, rate: people(chance, rate, count=count, chats=0.0, hours=hours)
 
 
 def talkative(chance: random.Random, rate: float) -> list[Asked]:
@@ -128,6 +128,8 @@ class Lane:
 
     first: bool = True
     free_at: float = 0.0
+    done_at: float = 0.0
+    """When it is through with its row; ``free_at`` is later where it waits for something to change."""
     image: str | None = None
     llm: bool = False
 
@@ -163,9 +165,11 @@ def run(asked: Sequence[Asked], policy: Policy, *, lanes: int, together: bool) -
     rows = [replace(row, seq=number) for number, row in enumerate(sorted(asked, key=lambda row: row.at))]
     done, coming, waiting = Run(rows=rows), list(rows), list[Asked]()
     places = [Lane(first=number == 0) for number in range(lanes)]
+    now = 0.0
     while coming or waiting:
         lane = min(places, key=lambda one: one.free_at)
-        now = lane.free_at if waiting else max(lane.free_at, coming[0].at)
+        # An idle lane was free long ago: it takes nothing before it was asked for.
+        now = max(now, lane.free_at, 0.0 if waiting else coming[0].at)
         lane.free_at = now
         while coming and coming[0].at <= now:
             waiting.append(coming.pop(0))
@@ -174,12 +178,12 @@ def run(asked: Sequence[Asked], policy: Policy, *, lanes: int, together: bool) -
         row = policy(possible, lane, others, now) if possible else None
         if row is None:
             # Nothing changes until somebody else is done, or asks.
-            moments = [one.free_at for one in others if one.free_at > now] + [row.at for row in coming[:1]]
+            moments = [one.done_at for one in others if one.done_at > now] + [row.at for row in coming[:1]]
             lane.free_at = min(moments, default=now) + 1e-6
             continue
         waiting.remove(row)
         load = _take(lane, row, together=together)
-        row.done = lane.free_at = now + load + (TURN if row.chat else PICTURE)
+        row.done = lane.free_at = lane.done_at = now + load + (TURN if row.chat else PICTURE)
         done.loads += load > 0
         done.busy += row.done - now
         done.end = max(done.end, row.done)
@@ -253,7 +257,7 @@ class Ours:
 def _seen(lane: Lane, now: float) -> Other:
     there = OnCard(image=lane.image, chat=lane.llm)
     skip = frozenset() if lane.first else frozenset({"chat"})
-    return Other(free_in=max(0.0, lane.free_at - now), on_card=there, costs=Costs(), skip=skip)
+    return Other(free_in=max(0.0, lane.done_at - now), on_card=there, costs=Costs(), skip=skip)
 
 
 # ---------------------------------------------------------------- tables
@@ -321,10 +325,11 @@ def main() -> None:
     parser.add_argument("--lanes", type=int, default=1)
     parser.add_argument("--together", action="store_true", help="the language model fits beside the image models")
     parser.add_argument("--people", type=int, help="only so many people, with pictures alone")
+    parser.add_argument("--hours", type=float, default=2.0, help="with --people")
     options = parser.parse_args()
     scenes = SCENES
     if options.people is not None:
-        scenes = {f"{options.people} people": (crowd(options.people), SCENES["household, 6 people"][1])}
+        scenes = {f"{options.people} people": (crowd(options.people, options.hours), SCENES["household, 6 people"][1])}
     for name in scenes:
         for use in USES:
             print(line(scenes, name, use, options.seeds, options.lanes, together=options.together), flush=True)
