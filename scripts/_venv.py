@@ -38,9 +38,9 @@ LAYERS: dict[str, list[str]] = {
 DEV_LAYERS: dict[str, list[str]] = {
     "maubot": ["maubot-dev.txt"],
     "worker": ["worker-dev.txt"],
-    "test": ["test-dev.txt"],
+    "test": ["test-dev.txt", "compose-schema.txt"],
 }
-ALONE = {"chat.txt"}
+ALONE = {"chat.txt", "compose-schema.txt"}
 """Files whose packages are installed without what they declare."""
 OPTIONAL = {"chat", _browser.CHROMIUM, _browser.AXE}
 """Steps without which all else works: where one fails, that is said, and it is tried again at the next start."""

@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser
 
 from lab import Lab
 from lab import lab as whole
+from lab.browser import chromium
 from lab.client import CALM
 from lab.lab import make_test_model
 from lab.places import memory_folder
@@ -74,3 +76,9 @@ def encrypted(request: pytest.FixtureRequest) -> bool:
 async def room(lab: Lab, encrypted: bool) -> str:
     """A new room of the moderator, the member and the bot."""
     return await lab.room(encrypted=encrypted)
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as opened:
+        yield opened

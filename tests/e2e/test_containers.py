@@ -1,7 +1,8 @@
-"""The images of ``deploy/``, made without an engine: their files are copied, their commands run, in a folder that
-stands for the root of the file system, with no other environment than the Containerfile and ``compose.yaml`` give.
+"""The images of ``deploy/``, made without an engine: their files are copied and their commands run, every one and word
+for word, in a root of its own and in no other environment than the Containerfile and ``compose.yaml`` give.
 
-Packages are not fetched: the virtual environments stand for what ``pip install`` makes.
+Packages are not fetched: a virtual environment stands for what pip has installed of others, and pip is told to look
+nowhere else. Our own package it builds and installs from what was copied.
 """
 
 from __future__ import annotations
@@ -17,18 +18,23 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatch
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
-from lab.places import REPOSITORY, python
+from lab.places import REPOSITORY
 from lab.proc import PATIENCE, free_port
+from lab.rootfs import RootFs, possible
 
 DEPLOY = REPOSITORY / "deploy"
-PLACES = re.compile(r"(?<![\w./:])/(?=(build|plugins|data|cache|tokens|usr/local/lib/otterbot)\b)")
-PACKAGES = re.compile(r"\bpip install\b")
+OFFLINE = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_ROOT_USER_ACTION": "ignore"}
+"""pip's words for: nothing is fetched, and what builds a package is the environment's own."""
+
+only_root = pytest.mark.skipif(not possible(), reason="only root makes a root of its own, where mounts are allowed")
 
 
 def instructions(name: str) -> list[tuple[str, str]]:
@@ -47,12 +53,12 @@ def in_context(path: str) -> bool:
 
 
 class Image:
-    """What a Containerfile makes, in the folder ``root``."""
+    """What a Containerfile makes, in the folder ``path``."""
 
-    def __init__(self, name: str, root: Path, venv: str) -> None:
-        self.root, self.bin = root, Path(python(venv)).parent
-        self.env: dict[str, str] = {"PATH": f"{self.bin}:/usr/bin:/bin", "HOME": str(root), "LANG": "C.UTF-8"}
-        self.folders: set[str] = set()
+    def __init__(self, name: str, path: Path, venv: str) -> None:
+        self.root = RootFs(path, venv)
+        self.env: dict[str, str] = {}
+        """That of ENV and ARG."""
         self.said: dict[str, str] = {}
         """The last of each instruction."""
         for instruction, rest in instructions(name):
@@ -61,14 +67,11 @@ class Image:
                 self._copy(*rest.split())
             elif instruction == "RUN":
                 self._run(rest)
-            elif instruction == "ENV":
-                self.env |= dict(word.split("=", 1) for word in shlex.split(self.within(rest)))
-
-    def within(self, text: str) -> str:
-        return PLACES.sub(f"{self.root}/", text)
+            elif instruction in ("ENV", "ARG"):
+                self.env |= dict(word.split("=", 1) for word in shlex.split(rest))
 
     def _copy(self, *paths: str) -> None:
-        target = Path(self.within(paths[-1]))
+        target = self.root.within(paths[-1])
         for source in paths[:-1]:
             assert in_context(source), f"{source} is not sent to the engine"
             if (REPOSITORY / source).is_dir():  # as an engine does: what is in it
@@ -79,40 +82,37 @@ class Image:
             shutil.copyfile(REPOSITORY / source, file)
 
     def _run(self, text: str) -> None:
-        subprocess.run(["sh", "-n", "-c", text], check=True)
-        if "useradd" in text:
-            self.folders = set(text.partition(" -m 0700 ")[2].split())
-            assert "-o otterbot -g otterbot" in text
-            for folder in self.folders:
-                Path(self.within(folder)).mkdir(parents=True)
-        elif PACKAGES.search(text):
-            named = re.findall(rf"{re.escape(str(self.root))}/build[^\s;]*", self.within(text))
-            assert named
-            assert all(Path(word).exists() for word in named), text
-        else:
-            subprocess.run(["sh", "-euc", self.within(text)], check=True, env=self.env, cwd=self.root)
+        done = self.root.run(["sh", "-euc", text], self.root.environment(self.env | OFFLINE))
+        assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
 
     def words(self, instruction: str) -> list[str]:
         """The command of CMD or HEALTHCHECK."""
-        words = json.loads(self.said[instruction][self.said[instruction].index("[") :])
-        return [str(self.bin / words[0]), *(self.within(word) for word in words[1:])]
+        words: list[str] = json.loads(self.said[instruction][self.said[instruction].index("[") :])
+        return words
+
+    def run(self, words: list[str], env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        """As the image's user."""
+        return self.root.run(words, self.root.environment(self.env | env, "/home/otterbot"), self.said["USER"])
 
     def healthy(self, env: dict[str, str], port: int | None = None) -> bool:
         words = [word.replace("29316", str(port)) if port else word for word in self.words("HEALTHCHECK")]
-        return subprocess.run(words, env=env, cwd=self.root, capture_output=True, check=False).returncode == 0
+        return self.run(words, env).returncode == 0
 
     @contextmanager
-    def running(self, env: dict[str, str], port: int | None = None) -> Iterator[None]:
-        """Its command, until the image calls itself healthy."""
-        with (self.root / "log").open("wb") as log:
-            proc = subprocess.Popen(self.words("CMD"), env=env, cwd=self.root, stdout=log, stderr=log)
+    def running(self, env: dict[str, str], port: int | None = None) -> Iterator[int]:
+        """Its command, by its process id, from when the image calls itself healthy."""
+        log = self.root.path.with_name("log")
+        command = self.root.command(self.words("CMD"), self.said["USER"])
+        with log.open("wb") as out:
+            whole = self.root.environment(self.env | env, "/home/otterbot")
+            proc = subprocess.Popen(command, env=whole, stdout=out, stderr=out)
             try:
                 end = time.monotonic() + 60 * PATIENCE
                 while not self.healthy(env, port):
-                    assert proc.poll() is None, (self.root / "log").read_text()
-                    assert time.monotonic() < end, (self.root / "log").read_text()
+                    assert proc.poll() is None, log.read_text()
+                    assert time.monotonic() < end, log.read_text()
                     time.sleep(0.2)
-                yield
+                yield proc.pid
             finally:
                 proc.terminate()
                 try:
@@ -128,7 +128,7 @@ def service(name: str) -> dict[str, Any]:
     return found
 
 
-def environment(name: str, image: Image, given: dict[str, str]) -> dict[str, str]:
+def environment(name: str, given: dict[str, str]) -> dict[str, str]:
     """Of a service of ``compose.yaml``, for somebody whose environment is ``given``."""
 
     def filled(text: str) -> str:
@@ -137,7 +137,16 @@ def environment(name: str, image: Image, given: dict[str, str]) -> dict[str, str
 
         return re.sub(r"\$\{(?P<name>\w+)(?P<kind>:[-?])(?P<value>[^}]*)}", value, text)
 
-    return image.env | {key: image.within(filled(text)) for key, text in service(name)["environment"].items()}
+    return {key: filled(text) for key, text in service(name)["environment"].items()}
+
+
+def rights(pid: int) -> dict[str, str]:
+    """Of a process: its user, what it may, whether it can get more."""
+    lines = (line.partition(":") for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return {name: text.split()[0] for name, _, text in lines if name in ("Uid", "CapEff", "CapBnd", "NoNewPrivs")}
+
+
+NONE = {"Uid": "10001", "CapEff": "0" * 16, "CapBnd": "0" * 16, "NoNewPrivs": "1"}
 
 
 def get(url: str, token: str, body: object = None) -> Any:
@@ -161,34 +170,85 @@ def test_nobody_is_root_and_volumes_are_theirs(name: str) -> None:
     assert mounted <= set(users[0].partition(" -m 0700 ")[2].split())
 
 
-def test_the_worker_as_its_image_starts_it(tmp_path: Path) -> None:
-    image = Image("worker.Containerfile", tmp_path, "worker")
-    assert set(json.loads(image.said["VOLUME"])) == image.folders
-    env = environment("worker", image, {}) | {"OTTERBOT_API__PORT": "0", "OMP_NUM_THREADS": "1"}
+@only_root
+def test_the_worker_as_its_image_starts_it(folder: Path) -> None:
+    """With none of root's rights, from the package that the image has built; it draws."""
+    image = Image("worker.Containerfile", folder / "worker-image" / "root", "worker")
+    within = image.root.within
+    volumes = set(json.loads(image.said["VOLUME"]))
+    assert {within(volume).stat().st_uid for volume in volumes} == {10001}
+    assert not within("/build/worker").exists()
+    env = environment("worker", {}) | {"OTTERBOT_API__PORT": "0", "OMP_NUM_THREADS": "1"}
     assert not image.healthy(env), "nothing runs yet"
-    with image.running(env):
-        tokens = {path.name: path.read_text().strip() for path in (tmp_path / "tokens").iterdir()}
+    with image.running(env) as pid:
+        assert rights(pid) == NONE
+        tokens = {path.name: path.read_text().strip() for path in within("/tokens").iterdir()}
         assert set(tokens) == {"otterbot", "prometheus"}
-        address = (tmp_path / "data" / "listen").read_text().strip().replace("0.0.0.0", "127.0.0.1")
+        address = within("/data/listen").read_text().strip().replace("0.0.0.0", "127.0.0.1")
         assert "otterbot_queued 0.0" in get(f"{address}/metrics", tokens["prometheus"])
+        said = image.run(["otterbot-worker", "doctor", "--json"], env).stdout
+        assert {"code": "picture", "level": "ok"}.items() <= json.loads(said)["findings"][-1].items(), said
+        assert json.loads(said)["verdict"] != "wrong", said
         get(f"{address}/v1/pause", tokens["otterbot"], {})
         assert not image.healthy(env), "a paused worker draws nothing"
     assert not image.healthy(env)
 
 
-def test_maubot_as_its_image_starts_it(tmp_path: Path) -> None:
+@only_root
+def test_maubot_as_its_image_starts_it(folder: Path) -> None:
     """It comes with the plugin; the second start needs no password and changes nothing of the operator's."""
-    image = Image("maubot.Containerfile", tmp_path, "maubot")
+    image = Image("maubot.Containerfile", folder / "maubot-image" / "root", "maubot")
     port = free_port()
-    env = environment("maubot", image, {}) | {"MAUBOT_PORT": str(port)}
-    refused = subprocess.run(image.words("CMD"), env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+    env = environment("maubot", {}) | {"MAUBOT_PORT": str(port)}
+    refused = image.run(image.words("CMD"), env)
     assert refused.returncode == 1
     assert "MAUBOT_ADMIN_PASSWORD" in refused.stderr
-    env = environment("maubot", image, {"MAUBOT_ADMIN_PASSWORD": "otters hold hands"}) | {"MAUBOT_PORT": str(port)}
+    env = environment("maubot", {"MAUBOT_ADMIN_PASSWORD": "otters hold hands"}) | {"MAUBOT_PORT": str(port)}
     api = f"http://127.0.0.1:{port}/_matrix/maubot/v1"
     for given in (env, env | {"MAUBOT_ADMIN_PASSWORD": ""}):
-        with image.running(given, port):
+        with image.running(given, port) as pid:
+            assert rights(pid) == NONE
             token = get(f"{api}/auth/login", "", {"username": "admin", "password": "otters hold hands"})["token"]
             assert [plugin["id"] for plugin in get(f"{api}/plugins", token)] == ["org.otterbot"]
             assert get(f"{api}/client/auth/servers", token) == {"otter.localhost": "http://synapse:8008"}
-    assert "otters hold hands" not in (tmp_path / "data" / "config.yaml").read_text()
+    assert "otters hold hands" not in image.root.within("/data/config.yaml").read_text()
+
+
+def test_synapse_is_generated_once(tmp_path: Path) -> None:
+    """Its image cannot be here, so a script stands for its ``/start.py``, which writes down how it was called."""
+    start = tmp_path / "start.py"
+    start.write_text('#!/bin/sh\necho "start $*" >> log\n[ "$*" != generate ] || touch homeserver.yaml\n')
+    start.chmod(0o700)
+    words = [word.replace("/start.py", "./start.py").replace("/data/", "") for word in service("synapse")["entrypoint"]]
+    for _ in range(2):
+        subprocess.run(words, env={"PATH": "/usr/bin:/bin"}, cwd=tmp_path, check=True)
+    assert (tmp_path / "log").read_text().splitlines() == ["start generate", "start ", "start "]
+
+
+class Compose(yaml.SafeLoader):
+    """Knows ``!reset``, which takes a key of the file before away."""
+
+
+Compose.add_constructor("!reset", lambda loader, node: None)
+
+
+def read(name: str) -> Any:
+    return yaml.load((DEPLOY / name).read_text("utf-8"), Compose)
+
+
+def specification() -> Any:
+    """compose's own, as the package check-jsonschema brings it."""
+    found = find_spec("check_jsonschema")
+    assert found is not None, "scripts/setup --dev test"
+    [package] = found.submodule_search_locations or []
+    return json.loads((Path(package) / "builtin_schemas" / "vendor" / "compose-spec.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("name", ["compose.yaml", "compose.cpu.yaml"])
+def test_compose_files_keep_to_their_specification(name: str) -> None:
+    schema = specification()
+    check = jsonschema.validators.validator_for(schema)(schema)
+    assert [f"{list(error.path)}: {error.message}" for error in check.iter_errors(read(name))] == []
+    wrong = read(name)
+    wrong["services"]["worker"]["enviroment"] = {}
+    assert list(check.iter_errors(wrong)), "what is wrong is found"

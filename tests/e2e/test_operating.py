@@ -112,12 +112,14 @@ def words(database: Path) -> list[str]:
 
 @pytest.mark.skipif(shutil.which("sqlite3") is None, reason="no sqlite3 here")
 def test_a_backup_is_whole_and_comes_back(home: Path) -> None:
-    run(block(".backup"), home)
+    run(block('~/.local/share/otterbot/jobs.sqlite ".backup'), home)
+    run(block('maubot.db ".backup'), home)
     backup, queue = home / "backup", home / ".local" / "share" / "otterbot" / "jobs.sqlite"
     assert [words(backup / name) for name in ("jobs.sqlite", "maubot.db", "otterbot.db")] == [["before"]] * 3
     assert (backup / "archive" / "2026-12-01" / "otter.png").read_bytes() == b"a picture"
     assert (backup / "worker.yaml").read_text() == "api: {}"
-    assert (backup / "jobs.sqlite").stat().st_mode & 0o077 == 0
+    for name in ("jobs.sqlite", "maubot.db", "otterbot.db"):
+        assert (backup / name).stat().st_mode & 0o077 == 0, "keys and prompts are in it"
     with closing(sqlite3.connect(queue)) as opened:
         opened.execute("INSERT INTO kept VALUES ('after')")
         opened.commit()

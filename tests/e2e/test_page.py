@@ -16,7 +16,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from playwright.async_api import Browser, Page, expect
 
-from lab.browser import DESK, PHONE, SECONDS, Visit, chromium, visit
+from lab.browser import DESK, PHONE, SECONDS, Visit, visit
 from lab.proc import PATIENCE
 from lab.worker import Worker
 
@@ -54,12 +54,6 @@ async def worker(folder: Path) -> AsyncIterator[Worker]:
         yield one
     finally:
         await one.stop()
-
-
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from playwright.async_api import Browser, expect
 
-from lab.browser import DESK, SECONDS, chromium, visit
+from lab.browser import DESK, SECONDS, visit
 from lab.worker import Worker
 
 MANY = 10_000
@@ -62,12 +62,6 @@ async def worker(folder: Path) -> AsyncIterator[Worker]:
         yield one
     finally:
         await one.stop()
-
-
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as opened:
-        yield opened
 
 
 TO_THE_END = """async () => {

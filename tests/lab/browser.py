@@ -12,6 +12,7 @@ from typing import Any
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from . import places
+from .tls import NAME
 from .worker import Worker
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
@@ -24,10 +25,11 @@ AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practi
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
+    """To which `NAME` is this machine."""
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     assert program is not None, "there is no Chromium: apt install chromium"
     # As root it has no sandbox of its own, and what it opens here is ours.
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    arguments = [f"--host-resolver-rules=MAP {NAME} 127.0.0.1", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=arguments)
         try:
@@ -39,8 +41,8 @@ async def chromium() -> AsyncIterator[Browser]:
 class Visit:
     """One person at the page, in a window of their own."""
 
-    def __init__(self, context: BrowserContext, page: Page, worker: Worker) -> None:
-        self.context, self.page, self.worker = context, page, worker
+    def __init__(self, context: BrowserContext, page: Page, worker: Worker, address: str) -> None:
+        self.context, self.page, self.worker, self.address = context, page, worker, address
         self.complaints: list[str] = []
         self.elsewhere: list[str] = []
         page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
@@ -50,11 +52,11 @@ class Visit:
         page.on("request", lambda request: self._asked(request.url))
 
     def _asked(self, url: str) -> None:
-        if not url.startswith((f"{self.worker.url}/", "blob:", "data:")):
+        if not url.startswith((f"{self.address}/", "blob:", "data:")):
             self.elsewhere.append(url)
 
     async def sign_in(self, view: str = "") -> None:
-        await self.page.goto(f"{self.worker.url}/{view}")
+        await self.page.goto(f"{self.address}/{view}")
         await self.page.get_by_label("The worker's token").fill(self.worker.token)
         await self.page.get_by_role("button", name="Sign in").click()
         await self.page.get_by_role("navigation").wait_for()
@@ -80,12 +82,13 @@ class Visit:
 
 
 @asynccontextmanager
-async def visit(browser: Browser, worker: Worker, **options: Any) -> AsyncIterator[Visit]:
-    """``options``: of the window, as ``PHONE``. At the end nothing was complained of, and nobody else asked."""
+async def visit(browser: Browser, worker: Worker, address: str = "", **options: Any) -> AsyncIterator[Visit]:
+    """``address``: by which the browser calls the worker, if not by its own. ``options``: of the window, as ``PHONE``.
+    At the end nothing was complained of, and nobody else asked."""
     context = await browser.new_context(**(options or DESK))
     context.set_default_timeout(SECONDS * 1000)
     try:
-        one = Visit(context, await context.new_page(), worker)
+        one = Visit(context, await context.new_page(), worker, address or worker.url)
         yield one
         assert one.complaints == []
         assert one.elsewhere == []

@@ -8,6 +8,7 @@ import ctypes
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -116,14 +117,14 @@ class Proc:
         if not self.alive():
             raise RuntimeError(f"{self.name} died (exit code {self.child.returncode}):\n{self.tail()}")
 
-    async def wait_http(self, url: str, timeout: float = 60) -> float:
+    async def wait_http(self, url: str, timeout: float = 60, trust: ssl.SSLContext | bool = True) -> float:
         """Seconds until ``url`` answered 200; raises when the process died or the time is up."""
         started = time.monotonic()
         async with aiohttp.ClientSession() as http:
             while time.monotonic() - started < timeout * PATIENCE:
                 self.check_alive()
                 with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-                    async with http.get(url, timeout=aiohttp.ClientTimeout(total=2)) as response:
+                    async with http.get(url, timeout=aiohttp.ClientTimeout(total=2), ssl=trust) as response:
                         if response.status == 200:
                             return time.monotonic() - started
                 await asyncio.sleep(0.05)

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import signal
+import ssl
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ import yaml
 from . import places
 from .places import merged
 from .proc import PATIENCE, Proc, children_of, process_exists, until
+from .tls import trusting
 
 
 class Worker:
@@ -39,6 +41,12 @@ class Worker:
         with contextlib.suppress(OSError, IndexError):
             return (self.data / "listen").read_text().split()[0]
         return "http://127.0.0.1:9"  # nobody listens there: a worker that is off
+
+    @property
+    def trust(self) -> ssl.SSLContext | bool:
+        """For its clients: its own certificate, where the settings name one."""
+        named = self.config.get("api", {}).get("tls_cert")
+        return True if named is None else trusting(Path(named))
 
     @property
     def token_file(self) -> Path:
@@ -64,7 +72,7 @@ class Worker:
         started = time.monotonic()
         self.proc.start()
         await until(self._listens, "the worker listens", timeout=timeout)
-        await self.proc.wait_http(f"{self.url}/healthz", timeout)
+        await self.proc.wait_http(f"{self.url}/healthz", timeout, self.trust)
         return time.monotonic() - started
 
     def _listens(self) -> bool:
@@ -129,7 +137,7 @@ class Worker:
 
     async def api(self, method: str, path: str, body: Any = None) -> Any:
         async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {self.token}"}) as http:
-            async with http.request(method, self.url + path, json=body) as response:
+            async with http.request(method, self.url + path, json=body, ssl=self.trust) as response:
                 text = await response.text()
                 if response.status >= 300:
                     raise RuntimeError(f"worker {method} {path}: {response.status} {text}")

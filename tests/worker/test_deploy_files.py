@@ -134,6 +134,7 @@ def test_rules_are_whole() -> None:
 
 def test_compose_is_coherent(monkeypatch: pytest.MonkeyPatch) -> None:
     compose = read("compose.yaml")
+    assert ":?" not in (DEPLOY / "compose.yaml").read_text("utf-8"), "compose would ask for it at each exec and logs"
     volumes: set[str] = set()
     for name, service in compose["services"].items():
         volumes |= {volume.split(":")[0] for volume in service["volumes"]}

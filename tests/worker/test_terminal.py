@@ -81,3 +81,15 @@ def test_names_of_files_in_logs(formatter: logging.Formatter) -> None:
     io.TextIOWrapper(io.BytesIO(), "utf-8").write(line)
     if isinstance(formatter, JsonFormatter):
         assert json.loads(line)["file"] == record.file
+
+
+def test_a_reader_who_has_seen_enough_is_no_error() -> None:
+    """As in ``otterbot-worker models | head -1``."""
+    command = [sys.executable, "-m", "otterbot_worker.cli", "models"]
+    env = {**os.environ, "PYTHONPATH": str(WORKER)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141

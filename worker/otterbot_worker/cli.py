@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import logging
+import os
 import sqlite3
 import sys
 import time
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 
 EXIT_NOTHING = 1
 EXIT_USAGE = 2
+EXIT_PIPE = 141
+"""As of a program that dies of it: whoever reads has seen enough, as `head` does."""
 FREE_SECONDS = 30.0
 READ_SECONDS = 60.0
 """Time for reading new files: this list has to be complete."""
@@ -35,7 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     privacy.keep_to_ourselves()
     asked = _parser().parse_args(arguments)
     try:
-        return int(asked.run(asked))
+        code = int(asked.run(asked))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor may what is left be written at the exit
+        return EXIT_PIPE
     except CannotLook as error:
         print(f"otterbot-worker: {error.sentence}", file=sys.stderr)
         return EXIT_NOTHING

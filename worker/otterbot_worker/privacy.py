@@ -9,6 +9,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 UMASK = 0o077
+SILENT = {
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+    "DIFFUSERS_VERBOSITY": "error",
+}
+"""For every process with the libraries of models: they tell nobody that they are used, and a terminal nothing."""
 ROOT = (
     "a flaw in any library would have the whole machine; start it as a user of its own, "
     "as the unit of `otterbot-worker setup --service system` does"

@@ -53,8 +53,9 @@ async def test_the_address_for_others_is_tried(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "token").write_text(TOKEN)
     async with worker_here(settings(tmp_path)) as here:
         (tmp_path / "listen").write_text(here.api.address)
-        monkeypatch.setattr(address, "own_addresses", lambda: ["127.0.0.1"])
+        monkeypatch.setattr(address, "own_addresses", lambda: ["fd00::2", "127.0.0.1"])
         said = await asyncio.to_thread(found, address.check_worker, config)
+        assert "address.unreachable" not in said, "0.0.0.0 is no address of IPv6"
         assert said["address.reached"].startswith(f"ok: {here.api.address} answers: this is worker.url")
         monkeypatch.setattr(address, "own_addresses", lambda: ["127.0.0.9"])
         said = await asyncio.to_thread(found, address.check_worker, config)

@@ -88,6 +88,7 @@ def test_a_model_is_fetched_with_its_decoder_and_removed_without_what_others_use
     assert cli.main(["models", "get", "noise"]) == 0
     out, _ = said()
     assert "somebody/noise" in out
+    assert [path for path in hub.asked if "somebody/" not in path] == [], "nobody is told that it is used, and by what"
     assert "MIT" in out
     assert "apache-2.0" in out
     assert f"are free in {cache}" in out

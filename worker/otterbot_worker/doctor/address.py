@@ -70,7 +70,7 @@ def _check_reached(report: Report, config: Config, where: str) -> None:
         return
     scheme, _, own = where.partition("://")
     port = own.rpartition(":")[2]
-    hosts = own_addresses() if config.api.host in ANY else [config.api.host]
+    hosts = reached_at(config.api.host)
     for host in hosts:
         named = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
         if own_worker.is_alive(named):
@@ -81,6 +81,14 @@ def _check_reached(report: Report, config: Config, where: str) -> None:
             report.fail("address.unreachable", f"the worker runs, but {named} does not answer")
     if not hosts:
         report.note("address.alone", "this machine has no address that others could reach")
+
+
+def reached_at(host: str) -> list[str]:
+    """The addresses of a worker that listens at ``host``. Every address is every one of its own kind: the server takes
+    no IPv4 at ``::``."""
+    if host not in ANY:
+        return [host]
+    return [own for own in own_addresses() if (":" in own) == (":" in host)]
 
 
 def own_addresses() -> list[str]:

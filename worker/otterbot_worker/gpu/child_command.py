@@ -6,14 +6,9 @@ import os
 import sys
 from pathlib import Path
 
+from ..privacy import SILENT
+
 PROGRAM = "otterbot_worker.images.child"
-SILENT = {
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "DO_NOT_TRACK": "1",
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    "TRANSFORMERS_VERBOSITY": "error",
-    "DIFFUSERS_VERBOSITY": "error",
-}
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 """The libraries fetch nothing by themselves. ``images.load.download`` does, where the operator allows it."""
 PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}

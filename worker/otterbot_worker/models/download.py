@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from ..privacy import SILENT
 from . import files
 
 PROGRAM = "otterbot_worker.images.load.download"
@@ -126,7 +127,7 @@ def _command(
 def _environment() -> dict[str, str]:
     # Plain HTTP instead of Xet: the cache file grows, so progress can be measured.
     changes = {"HF_HUB_OFFLINE": "0", "TRANSFORMERS_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"}
-    return {**os.environ, **changes, "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+    return {**os.environ, **changes, **SILENT}
 
 
 def _failed(code: int, hub: str) -> DownloadFailed:

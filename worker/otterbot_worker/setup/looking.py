@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .. import own_worker
-from ..doctor.address import ANY, own_addresses
+from ..doctor import address
 from .questions import Wrong
 
 SECONDS = 2.0
@@ -82,12 +82,12 @@ def taken(at: str, number: int) -> bool:
 
 def reached_at(at: str) -> str:
     """The address that the plugin is given, where the worker listens at ``at``."""
-    found = next(iter(own_addresses()), "127.0.0.1") if at in ANY else at
+    found = next(iter(address.reached_at(at)), "127.0.0.1")
     return f"[{found}]" if ":" in found else found
 
 
 def _own() -> str:
-    return ", ".join(["127.0.0.1", *own_addresses(), "0.0.0.0 for all of them"])
+    return ", ".join(["127.0.0.1", *address.own_addresses(), "0.0.0.0 for all of them"])
 
 
 def has_systemd() -> bool:
