@@ -18,6 +18,7 @@ their rows, whatever their number is now.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,17 +45,22 @@ def read(folder: Path) -> Any:
     return export.read(folder)
 
 
+def check_levels(old: Any, channels: Sequence[int]) -> None:
+    """``DoesNotFit`` if ``old`` cannot grow to an autoencoder of these ``channels``."""
+    wanted = (old.config.block_out_channels[0], *old.config.block_out_channels)
+    needed = 4 * old.config.in_channels
+    if wanted[0] < needed:
+        raise DoesNotFit(f"an autoencoder whose first level has {wanted[0]} channels cannot grow: it takes {needed}")
+    if tuple(channels) != wanted:
+        raise DoesNotFit(f"an autoencoder of {old.config.block_out_channels} grows to {wanted} alone")
+
+
 def grow_vae(new: Any, old: Any) -> None:
     """Give ``new``, of ``old``'s levels and one more, its start. ``DoesNotFit`` if the levels are others.
 
     Spare filters of the new level keep the random weights that they have.
     """
-    wanted = (old.config.block_out_channels[0], *old.config.block_out_channels)
-    needed = 4 * old.config.in_channels
-    if wanted[0] < needed:
-        raise DoesNotFit(f"an autoencoder whose first level has {wanted[0]} channels cannot grow: it takes {needed}")
-    if tuple(new.config.block_out_channels) != wanted:
-        raise DoesNotFit(f"an autoencoder of {old.config.block_out_channels} grows to {wanted} alone")
+    check_levels(old, new.config.block_out_channels)
     grown = {_outer(name): tensor for name, tensor in old.state_dict().items()}
     channels = old.config.latent_channels, new.config.latent_channels
     if channels[0] < channels[1]:

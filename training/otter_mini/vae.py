@@ -26,6 +26,8 @@ from .recipe import Vae as VaeRecipe
 
 FOLD_OVER = 1024
 """Pictures whose latents are measured."""
+FACE_AT, FACE_REACH = (0.36, 0.5), (0.17, 0.2)
+"""Middle and deviations of a bell over the faces of the drawings, down and right, as shares of the sides."""
 
 
 def new(recipe: VaeRecipe, size: int) -> Any:
@@ -64,29 +66,29 @@ def as_input(pixels: Pixels, device: torch.device) -> torch.Tensor:
     return picture.permute(0, 3, 1, 2).float().div(127.5).sub(1)
 
 
-def crops(pictures: Pixels, recipe: VaeRecipe, seed: int, step: int) -> Pixels:
-    """Those of one step: batch×crop×crop×3; towards the end whole pictures of as many pixels."""
-    chance = np.random.default_rng(checkpoints.number(seed, "vae", step))
-    whole = pictures.shape[1]
-    side = whole if step >= recipe.whole_from else min(recipe.crop, whole)
-    count = max(1, recipe.batch * min(recipe.crop, whole) ** 2 // side**2)
-    places = (whole - side) // recipe.grid + 1
-    which = chance.integers(len(pictures), size=count)
-    at = chance.integers(places, size=(count, 2)) * recipe.grid
-    return np.stack([pictures[n, y : y + side, x : x + side] for n, (y, x) in zip(which, at, strict=True)])
+def sample(pictures: Pixels, count: int, seed: int, name: str, step: int) -> Pixels:
+    """``count`` of the pictures, those of one step of the training ``name``."""
+    chance = np.random.default_rng(checkpoints.number(seed, name, step))
+    return pictures[chance.integers(len(pictures), size=count)]
 
 
-def sample(pictures: Pixels, recipe: VaeRecipe, seed: int, step: int) -> Pixels:
-    """``batch`` whole pictures."""
-    chance = np.random.default_rng(checkpoints.number(seed, "vae small", step))
-    return pictures[chance.integers(len(pictures), size=recipe.batch)]
+def importance(height: int, width: int, face: float) -> torch.Tensor:
+    """How much an error counts at each pixel, 1 in the mean, H×W: a bell of ``face`` over where the drawings have their
+    faces, in the middle and somewhat above it."""
+    down = ((torch.arange(height) + 0.5) / height - FACE_AT[0]) / FACE_REACH[0]
+    right = ((torch.arange(width) + 0.5) / width - FACE_AT[1]) / FACE_REACH[1]
+    found = 1 + face * torch.exp(-(down[:, None].square() + right.square()) / 2)
+    return found / found.mean()
 
 
-def sharpness_loss(made: torch.Tensor, wanted: torch.Tensor, gradient: float) -> torch.Tensor:
-    """L1 of the pixels, and of the differences between neighbours."""
+def sharpness_loss(made: torch.Tensor, wanted: torch.Tensor, recipe: VaeRecipe) -> torch.Tensor:
+    """L1 of the pixels, and of the differences between neighbours; faces count more."""
     off = made - wanted
-    down, right = (off[:, :, 1:] - off[:, :, :-1]).abs().mean(), (off[..., 1:] - off[..., :-1]).abs().mean()
-    return off.abs().mean() + gradient * (down + right) / 2
+    height, width = off.shape[-2:]
+    weights = importance(height, width, recipe.face_weight).to(off.device)
+    down = ((off[:, :, 1:] - off[:, :, :-1]).abs() * weights[1:]).mean()
+    right = ((off[..., 1:] - off[..., :-1]).abs() * weights[:, 1:]).mean()
+    return (off.abs() * weights).mean() + recipe.gradient_loss * (down + right) / 2
 
 
 def mean_latents(vae: Any, pictures: torch.Tensor) -> torch.Tensor:
@@ -102,6 +104,7 @@ def started_small(recipe: Recipe, old: Any = None) -> Any:
         small = new(replace(recipe.vae, channels=recipe.vae.channels[1:]), recipe.size // 2)
         begin(small)
     if old is not None:
+        growth.check_levels(old, recipe.vae.channels)
         growth.widen_latents(small, old)
     return small
 
@@ -123,10 +126,11 @@ def train(recipe: Recipe, directory: Path, pictures: Pixels, log: checkpoints.Lo
     own, device, old = recipe.vae, how.get("device", torch.device("cpu")), how.get("grown_from")
 
     def halved(step: int) -> torch.Tensor:
-        return F.avg_pool2d(as_input(sample(pictures, own, recipe.seed, step), device), 2)
+        some = sample(pictures, own.small_batch, recipe.seed, "vae small", step)
+        return F.avg_pool2d(as_input(some, device), 2)
 
     def full(step: int) -> torch.Tensor:
-        return as_input(crops(pictures, own, recipe.seed, step), device)
+        return as_input(sample(pictures, own.batch, recipe.seed, "vae", step), device)
 
     if own.small_steps:
         small = started_small(recipe, old).to(device)
@@ -174,7 +178,7 @@ def loss_function(
             noise = torch.randn(latents.shape, generator=chance) * amount
             made = vae.decode(latents + noise.to(device) * spread, return_dict=False)[0].float()
         l1 = float((made.detach() - wanted).abs().mean()) * 127.5 if (step + 1) % loop.REPORT_EVERY == 0 else 0.0
-        loss = sharpness_loss(made, wanted, own.gradient_loss) + own.prior * latents.square().mean()
+        loss = sharpness_loss(made, wanted, own) + own.prior * latents.square().mean()
         return loss, f"(off by {l1:.2f} of 255)"
 
     return loss_of

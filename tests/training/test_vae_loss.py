@@ -1,0 +1,38 @@
+"""What the autoencoder's loss looks at."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from otter_mini import vae
+from otter_mini.drawing import draw
+from otter_mini.recipe import Vae
+from otter_mini.scenes import ANIMALS, sample
+
+
+def test_faces_count_more() -> None:
+    """Where glasses change a drawing, whatever animal wears them; and all counts as much as without."""
+    weights = vae.importance(128, 128, 4.0)
+    assert torch.isclose(weights.mean(), torch.tensor(1.0))
+    for animal in ANIMALS:
+        rng = random.Random(animal)
+        bare = sample(rng, animal=animal, face=None, place="beach", style="cartoon", hat=None)
+        pictures = [np.asarray(draw(replace(bare, face=face), size=128)).astype(int) for face in (None, "glasses")]
+        changed = torch.from_numpy(np.abs(pictures[0] - pictures[1]).sum(axis=2) > 30)
+        assert 50 < changed.sum() < 2000
+        assert weights[changed].mean() > 1.5, animal
+
+
+def test_a_loss_knows_a_face_from_a_border() -> None:
+    wanted = torch.zeros(1, 3, 64, 64)
+    eye, corner = wanted.clone(), wanted.clone()
+    eye[..., 22:25, 26:29] = 1
+    corner[..., 2:5, 2:5] = 1
+    losses = [float(vae.sharpness_loss(made, wanted, Vae())) for made in (eye, corner)]
+    even = [float(vae.sharpness_loss(made, wanted, Vae(face_weight=0.0))) for made in (eye, corner)]
+    assert losses[0] > 2.5 * losses[1]
+    assert np.isclose(even[0], even[1])
