@@ -8,7 +8,7 @@ import io
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -232,12 +232,17 @@ class User:
                 raise TimeoutError(f"{who} did not join {room}")
             await asyncio.sleep(0.05)
         with contextlib.suppress(TimeoutError), self._waits():
-            await until(lambda: who in self.nio.rooms[room].users, f"{who} in {room}", timeout=timeout)
+            await until(lambda: who in self._users(room), f"{who} in {room}", timeout=timeout)
+
+    def _users(self, room: str) -> Container[str]:
+        """Whom this client knows in a room, which it may not have seen yet."""
+        return self.nio.rooms[room].users if room in self.nio.rooms else ()
 
     # ------------------------------------------------------------ sending
 
     async def send_event(self, room: str, type_: str, content: dict[str, Any]) -> str:
         """Sends, encrypted where the room is; returns the event's id."""
+        await self.wait_joined(room)
         if self.nio.rooms[room].encrypted and type_ != "m.reaction":
             await self._olm_chores()
             missing = self.nio.get_missing_sessions(room)
@@ -308,6 +313,7 @@ class User:
         }  # fmt: skip
         if caption:
             content["filename"] = filename
+        await self.wait_joined(room)
         if self.nio.rooms[room].encrypted:
             cipher, keys = encrypt_attachment(data)
             content["file"] = {**keys, "url": await self.upload(cipher, "application/octet-stream"), "mimetype": mime}
