@@ -1,6 +1,7 @@
 """What the schedule is worth: who waits how long, beside first come, first served.
 
     PYTHONPATH=worker python benchmarks/schedule_simulation.py [--seeds 8] [--lanes 1] [--together]
+        [--people 2000 [--hours 2]]
 
 Real is `choose`; not real are the clock, the cards, and how long things take (the constants below). Every number is a
 share of what plain first come, first served has with the same rows: the mean wait from asking until it is there, of all
@@ -80,6 +81,11 @@ def household(chance: random.Random, rate: float) -> list[Asked]:
     return people(chance, rate, count=6, chats=0.25)
 
 
+def crowd(count: int, hours: float) -> Callable[[random.Random, float], list[Asked]]:
+    """So many people, and pictures only: with many cards language models have machines of their own."""
+    return lambda chance, rate: people(chance, rate, count=count, chats=0.0, hours=hours)
+
+
 def talkative(chance: random.Random, rate: float) -> list[Asked]:
     return people(chance, rate, count=6, chats=0.7)
 
@@ -102,7 +108,8 @@ def hog(chance: random.Random, rate: float) -> list[Asked]:
     return found
 
 
-SCENES: dict[str, tuple[Callable[[random.Random, float], list[Asked]], tuple[float, float, float]]] = {
+Scenes = dict[str, tuple[Callable[[random.Random, float], list[Asked]], tuple[float, float, float]]]
+SCENES: Scenes = {
     "household, 6 people": (household, (0.0200, 0.0265, 0.0315)),
     "party, 12 people": (party, (0.0212, 0.0272, 0.0320)),
     "7 of 10 are chats": (talkative, (0.0275, 0.0355, 0.0415)),
@@ -121,6 +128,8 @@ class Lane:
 
     first: bool = True
     free_at: float = 0.0
+    done_at: float = 0.0
+    """When it is through with its row; ``free_at`` is later where it waits for something to change."""
     image: str | None = None
     llm: bool = False
 
@@ -156,9 +165,11 @@ def run(asked: Sequence[Asked], policy: Policy, *, lanes: int, together: bool) -
     rows = [replace(row, seq=number) for number, row in enumerate(sorted(asked, key=lambda row: row.at))]
     done, coming, waiting = Run(rows=rows), list(rows), list[Asked]()
     places = [Lane(first=number == 0) for number in range(lanes)]
+    now = 0.0
     while coming or waiting:
         lane = min(places, key=lambda one: one.free_at)
-        now = lane.free_at if waiting else max(lane.free_at, coming[0].at)
+        # An idle lane was free long ago: it takes nothing before it was asked for.
+        now = max(now, lane.free_at, 0.0 if waiting else coming[0].at)
         lane.free_at = now
         while coming and coming[0].at <= now:
             waiting.append(coming.pop(0))
@@ -167,12 +178,12 @@ def run(asked: Sequence[Asked], policy: Policy, *, lanes: int, together: bool) -
         row = policy(possible, lane, others, now) if possible else None
         if row is None:
             # Nothing changes until somebody else is done, or asks.
-            moments = [one.free_at for one in others if one.free_at > now] + [row.at for row in coming[:1]]
+            moments = [one.done_at for one in others if one.done_at > now] + [row.at for row in coming[:1]]
             lane.free_at = min(moments, default=now) + 1e-6
             continue
         waiting.remove(row)
         load = _take(lane, row, together=together)
-        row.done = lane.free_at = now + load + (TURN if row.chat else PICTURE)
+        row.done = lane.free_at = lane.done_at = now + load + (TURN if row.chat else PICTURE)
         done.loads += load > 0
         done.busy += row.done - now
         done.end = max(done.end, row.done)
@@ -246,14 +257,14 @@ class Ours:
 def _seen(lane: Lane, now: float) -> Other:
     there = OnCard(image=lane.image, chat=lane.llm)
     skip = frozenset() if lane.first else frozenset({"chat"})
-    return Other(free_in=max(0.0, lane.free_at - now), on_card=there, costs=Costs(), skip=skip)
+    return Other(free_in=max(0.0, lane.done_at - now), on_card=there, costs=Costs(), skip=skip)
 
 
 # ---------------------------------------------------------------- tables
 
 
-def line(name: str, use: float, seeds: int, lanes: int, *, together: bool) -> str:
-    make, rates = SCENES[name]
+def line(scenes: Scenes, name: str, use: float, seeds: int, lanes: int, *, together: bool) -> str:
+    make, rates = scenes[name]
     shares: dict[str, list[float]] = {}
     for seed in range(seeds):
         asked = make(random.Random(seed), rates[USES.index(use)] * lanes)
@@ -264,9 +275,10 @@ def line(name: str, use: float, seeds: int, lanes: int, *, together: bool) -> st
         assert ours.most[False] <= BOUNDS.picture
 
         def share(label: str, of: Callable[[Run], float], ours: Run = mine, base: Run = fifo) -> None:
-            shares.setdefault(label, []).append(of(ours) / of(base))
+            shares.setdefault(label, []).append(of(ours) / (of(base) or 1.0))
 
         shares.setdefault("busy", []).append(fifo.busy / fifo.end / lanes)
+        shares.setdefault("seconds", []).append(mine.wait())
         share("mean", lambda one: one.wait())
         share("of people", lambda one: one.by_person())
         share("chats", lambda one: one.wait(lambda row: row.chat))
@@ -278,7 +290,7 @@ def line(name: str, use: float, seeds: int, lanes: int, *, together: bool) -> st
         share("shortest: mean", lambda one: one.wait(), short)
         share("shortest: worst", lambda one: one.worst, short)
     cells = [f"{statistics.fmean(values):.2f}" for values in shares.values()]
-    if name == next(iter(SCENES)) and use == USES[0]:
+    if name == next(iter(scenes)) and use == USES[0]:
         print("| " + " | ".join(["", "use", *shares]) + " |\n" + "|---" * (len(shares) + 2) + "|")
     return "| " + " | ".join([name, f"{use:.0%}", *cells]) + " |"
 
@@ -312,11 +324,17 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--lanes", type=int, default=1)
     parser.add_argument("--together", action="store_true", help="the language model fits beside the image models")
+    parser.add_argument("--people", type=int, help="only so many people, with pictures alone")
+    parser.add_argument("--hours", type=float, default=2.0, help="with --people")
     options = parser.parse_args()
-    for name in SCENES:
+    scenes = SCENES
+    if options.people is not None:
+        scenes = {f"{options.people} people": (crowd(options.people, options.hours), SCENES["household, 6 people"][1])}
+    for name in scenes:
         for use in USES:
-            print(line(name, use, options.seeds, options.lanes, together=options.together))
-    print(small_cases(7, 24))
+            print(line(scenes, name, use, options.seeds, options.lanes, together=options.together), flush=True)
+    if options.people is None:
+        print(small_cases(7, 24))
 
 
 if __name__ == "__main__":
