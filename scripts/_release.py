@@ -118,12 +118,20 @@ def checked(source: Path, *, unreleased: bool) -> str:
 # ---------------------------------------------------------------- what is built
 
 
+def unpack(archive: tarfile.TarFile, target: Path) -> None:
+    """Python 3.11 has the filter since 3.11.4, Debian 12 has 3.11.2; what is unpacked here was packed here."""
+    if hasattr(tarfile, "data_filter"):
+        archive.extractall(target, filter="data")
+    else:
+        archive.extractall(target)
+
+
 def export(target: Path) -> None:
     """The commit's files, as they are without what was built or left in the folder."""
     packed = target / "commit.tar"
     git("archive", "--format=tar", "-o", str(packed), "HEAD", *CONTENTS, "CHANGELOG.md")
     with tarfile.open(packed) as archive:
-        archive.extractall(target, filter="data")
+        unpack(archive, target)
     packed.unlink()
     # Its licence asks to be in every copy.
     (target / "worker" / "LICENSE").write_bytes((target / "LICENSE").read_bytes())
@@ -147,7 +155,7 @@ def build(source: Path, out: Path, version: str, maubot: str) -> list[Path]:
     sdist = call([*hatch, "-t", "sdist"], source / "worker", out / f"otterbot_worker-{version}.tar.gz")
     unpacked = source / "unpacked"
     with tarfile.open(sdist) as archive:
-        archive.extractall(unpacked, filter="data")
+        unpack(archive, unpacked)
     wheel = call(
         [*hatch, "-t", "wheel"],
         unpacked / f"otterbot_worker-{version}",

@@ -72,7 +72,7 @@ class RootFs:
         for place in LINKED:
             if Path(place).is_symlink():
                 self.within(place).symlink_to(os.readlink(place))
-        self.within("/tmp").mkdir()
+        self.within("/tmp").mkdir(exist_ok=True)  # there already where the repository lies in /tmp
         self.within("/tmp").chmod(0o1777)
         etc = {"passwd": "root:x:0:0:root:/root:/bin/sh\n", "group": "root:x:0:\n", "hosts": "127.0.0.1 localhost\n"}
         pip = self.within(f"{self.venv}/bin/pip")
