@@ -89,33 +89,26 @@ OVERTAKE = """
 SUCCEED = f"UPDATE rows SET state = 'succeeded', result = ?, finished_at = ? WHERE {_MINE} RETURNING seq"
 FAIL = f"UPDATE rows SET state = 'failed', error = ?, finished_at = ? WHERE {_MINE} RETURNING seq"
 GIVE_BACK = f"UPDATE rows SET state = 'queued', attempt = attempt - 1, claimed_at = NULL WHERE {_MINE} RETURNING seq"
-_GIVEN_UP = "{} + 1 >= ?1 AND kind <> 'prompt'"
-"""A prompt that cannot be written is no reason to draw nothing."""
-GPU_DIED = """
+
+
+def _died(deaths: str, which: str) -> str:
+    """Count a death in the column ``deaths`` of the running rows ``which``: they go back, or fail at ``?1`` deaths with
+    the error ``?2`` at ``?3``."""
+    # A prompt that cannot be written is no reason to draw nothing.
+    given_up = f"{deaths} + 1 >= ?1 AND kind <> 'prompt'"
+    return f"""
     UPDATE rows SET
-        gpu_deaths = gpu_deaths + 1,
-        state = CASE WHEN {0} THEN 'failed' ELSE 'queued' END,
-        error = CASE WHEN {0} THEN ?2 END,
-        finished_at = CASE WHEN {0} THEN ?3 END
-    WHERE job_id = ?4 AND idx = ?5 AND state = 'running' AND attempt = ?6 RETURNING job_id, client, state""".format(
-    _GIVEN_UP.format("gpu_deaths")
-)
-WORKER_DIED = """
-    UPDATE rows SET
-        worker_deaths = worker_deaths + 1,
-        state = CASE WHEN {0} THEN 'failed' ELSE 'queued' END,
-        error = CASE WHEN {0} THEN ?2 END,
-        finished_at = CASE WHEN {0} THEN ?3 END
-    WHERE state = 'running' RETURNING job_id, client, state""".format(_GIVEN_UP.format("worker_deaths"))
-NODE_LOST = """
-    UPDATE rows SET
-        worker_deaths = worker_deaths + 1,
-        state = CASE WHEN {0} THEN 'failed' ELSE 'queued' END,
-        error = CASE WHEN {0} THEN ?2 END,
-        finished_at = CASE WHEN {0} THEN ?3 END
-    WHERE job_id = ?4 AND idx = ?5 AND state = 'running' AND attempt = ?6 RETURNING job_id, client, state""".format(
-    _GIVEN_UP.format("worker_deaths")
-)
+        {deaths} = {deaths} + 1,
+        state = CASE WHEN {given_up} THEN 'failed' ELSE 'queued' END,
+        error = CASE WHEN {given_up} THEN ?2 END,
+        finished_at = CASE WHEN {given_up} THEN ?3 END
+    WHERE {which} RETURNING job_id, client, state"""
+
+
+_THIS_ONE = "job_id = ?4 AND idx = ?5 AND state = 'running' AND attempt = ?6"
+GPU_DIED = _died("gpu_deaths", _THIS_ONE)
+WORKER_DIED = _died("worker_deaths", "state = 'running'")
+NODE_LOST = _died("worker_deaths", _THIS_ONE)
 PROMPT_WRITTEN = f"UPDATE rows SET kind = 'image', state = 'queued', claimed_at = NULL WHERE {_MINE} RETURNING seq"
 """The attempt stays counted: a row's attempts only ever grow, whatever it does in them."""
 THE_OTHERS = "UPDATE rows SET kind = 'image' WHERE job_id = ? AND kind = 'later'"

@@ -148,7 +148,7 @@ def choose(
     others: Sequence[Other] = (),
     card: str = "",
 ) -> Choice | None:
-    """The next row of ``heads`` (the first queued row of each owner, kind and model).
+    """The next row of ``heads`` (the first queued row of each owner, kind, model and card).
 
     ``skip``: kinds that cannot run now. ``others``: the other cards; ``card``: this one's name.
     ``None``: nothing can, or all is left to others.
