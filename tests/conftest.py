@@ -1,5 +1,5 @@
-"""What holds for every part: garbage collection leaves alone what stays until the end, and what takes long to make is
-made once for all processes of a run."""
+"""What holds for every part: garbage collection leaves alone what stays until the end, what takes long to make is made
+once for all processes of a run, and Ctrl-C reaches the programs that tests start."""
 
 from __future__ import annotations
 
@@ -7,10 +7,18 @@ import fcntl
 import gc
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+
+def pytest_configure() -> None:
+    """What a shell starts in the background ignores Ctrl-C, and hands that on to all that it starts; the programs that
+    tests interrupt are to hear it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -33,7 +33,7 @@ async def test_two_cards(tmp_path: Path) -> None:
         assert done["state"] == "succeeded"
         assert sorted(one["attempt"] for one in done["pictures"]) == [1, 1, 1, 2]
         long = await api.submit(image("key-00002", steps=90, count=4))
-        await api.until(long["id"], lambda job: sum(one["state"] == "running" for one in job["pictures"]) == 2)
+        await api.until(long["id"], lambda job: begun(job) == 2)
         code, printed = await worker.command("lanes")
         assert code == 0
         assert [line.partition(":")[2] for line in printed.splitlines()] == [" at work, otter-mini is loaded"] * 2
