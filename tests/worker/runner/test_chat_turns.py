@@ -115,7 +115,8 @@ async def test_cancelling_a_turn_closes_its_connection(tmp_path: Path) -> None:
 async def test_a_cancelled_turn_keeps_what_came(tmp_path: Path) -> None:
     async with with_chat(tmp_path) as (here, _):
         job = await here.api.submit(chat(text="#stall"))
-        await here.api.until(job["id"], lambda job: job["turn"]["text"].endswith("because they"))
+        held = await here.api.until(job["id"], lambda job: job["turn"]["text"].endswith("because they"))
+        assert held["state"] == "running", "the last words are shown while the model pauses"
         _, cancelled = await here.api.call("DELETE", f"/v1/jobs/{job['id']}")
         result = cancelled["turn"]["result"]
         assert result["text"] == cancelled["turn"]["text"] == "Otters hold hands because they"

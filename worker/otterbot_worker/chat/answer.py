@@ -58,6 +58,7 @@ class Answer:
         self._length = 0
         self._reported = ""
         self._reported_at = float("-inf")
+        self._unreported = False
         self.calls = Calls()
         """What the model asked for beside what it says."""
         self.thought = False
@@ -85,7 +86,12 @@ class Answer:
         self.done |= delta.done
         self.too_long |= self._length > MAX_STREAM
         self._cut_by_server |= delta.cut
-        if self._pieces and time.monotonic() - self._reported_at >= self._interval:
+        self._unreported = bool(self._pieces)
+        self.report_if_due()
+
+    def report_if_due(self) -> None:
+        """Reports what was too soon to report when it came. To be called now and then, since a model may pause."""
+        if self._unreported and time.monotonic() - self._reported_at >= self._interval:
             self._report()
 
     def text(self) -> str:
@@ -137,6 +143,7 @@ class Answer:
             inside=self._inside,
         )
         self._reported_at = time.monotonic()
+        self._unreported = False
         if shown == self._reported:
             if not shown:
                 self._on_phase("thinking")

@@ -22,6 +22,10 @@ from .sight import CannotSee, Sight
 from .too_long import TooLong
 
 
+SHORTEST_PAUSE = 0.05
+"""Seconds of silence after which there is a look for words that were not reported yet."""
+
+
 class NoFirstToken(Exception):
     """Nothing came within the time for the first token."""
 
@@ -91,10 +95,13 @@ class Turns:
             needs_sight=needs_sight,
         )
         failure: JobFailed | None = None
+        pauses = asyncio.create_task(_report_in_pauses(answer, self._settings.text_interval))
         try:
             await turn.run(phases.enter)
         except JobFailed as failed:
             failure = failed
+        finally:
+            pauses.cancel()
         text = answer.text()
         await self._beginnings.learn(
             chosen, inside=answer.began_inside, whole=failure is None and answer.whole, apart=answer.apart
@@ -117,6 +124,13 @@ class Turns:
             cut=answer.cut,
             calls=calls,
         )
+
+
+async def _report_in_pauses(answer: Answer, interval: float) -> None:
+    """Where a model pauses, its last words are shown without waiting for the next ones."""
+    while True:
+        await asyncio.sleep(max(interval, SHORTEST_PAUSE))
+        answer.report_if_due()
 
 
 class Turn:
