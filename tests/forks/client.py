@@ -194,13 +194,14 @@ def forking(client_of: Callable[[str], Client | None], *, anew: bool = False) ->
 
 
 def take_over() -> None:
-    """In an interpreter that was started with a server of its own: its GPU processes are forks, until it ends."""
+    """In an interpreter that was started with a server of its own: what it starts are forks, until it ends."""
     number, read, paths = json.loads(os.environ.pop(server.SERVER))
     connection = socket.socket(fileno=number)
     connection.set_inheritable(False)
-    draws_from(Client(connection, read, paths))
+    fork_from(Client(connection, read, paths))
 
 
-def draws_from(client: Client) -> None:
-    """The GPU processes of this process are forks of that server, until it ends."""
-    subprocess._fork_exec = stand_in(lambda kind: client if kind == "draws" else None)  # type: ignore[attr-defined]
+def fork_from(client: Client) -> None:
+    """GPU processes and readers of this process are forks of that server, until it ends."""
+    kinds = ("draws", "reads")
+    subprocess._fork_exec = stand_in(lambda kind: client if kind in kinds else None)  # type: ignore[attr-defined]

@@ -29,6 +29,7 @@ import importlib
 import io
 import json
 import os
+import resource
 import runpy
 import socket
 import sys
@@ -86,8 +87,10 @@ IMPORTS = {
     "reads": ("otterbot_worker.gpu.messages", "otterbot_worker.gpu.card_lock", "PIL.Image", "PIL.ImageCms"),
     "synapse": ("synapse_ready",),  # beside this file
 }
-IMPORTS["serves"] = ("otterbot_worker.api.server", "otterbot_worker.page.mount", *IMPORTS["draws"])
-MAINS = {"draws": DRAWS, "serves": DRAWS, "fetches": FETCHES, "reads": READS, "maubot": (), "synapse": ()}
+IMPORTS["serves"] = (
+    "otterbot_worker.api.server", "otterbot_worker.page.mount", *IMPORTS["reads"], *IMPORTS["draws"],
+)  # fmt: skip
+MAINS = {"draws": DRAWS, "serves": (*DRAWS, *READS), "fetches": FETCHES, "reads": READS, "maubot": (), "synapse": ()}
 """The modules that forks run as their main module, and therefore import themselves."""
 SYSTEM = ("LANG", "LC_", "LD_")
 TORCH = (*SYSTEM, "CUDA_", "MKL_", "OMP_NUM_THREADS", "PYTORCH_", "TORCH")
@@ -230,13 +233,13 @@ def start_anew(
 
 
 def take_over(end: socket.socket, read: Mapping[str, str], paths: Sequence[str]) -> None:
-    """The GPU processes of this process are forks of the server at the other side of ``end``."""
+    """GPU processes and readers of this process are forks of the server at the other side of ``end``."""
     tests = str(Path(__file__).resolve().parents[1])
     sys.path.insert(0, tests)
     from forks import client
 
     sys.path.remove(tests)
-    client.draws_from(client.Client(end, read, paths))
+    client.fork_from(client.Client(end, read, paths))
 
 
 # ---------------------------------------------------------------- being a new process
@@ -247,6 +250,7 @@ def run(arguments: Sequence[str], environment: dict[str, str], path: list[str]) 
     os.environ.clear()
     os.environ.update(environment)
     name_process(arguments)
+    leave_room_for_what_is_shared()
     unbuffered = bool(environment.get("PYTHONUNBUFFERED"))
     sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stdout = sys.__stdout__ = writer(1, unbuffered, "strict")
@@ -260,6 +264,20 @@ def run(arguments: Sequence[str], environment: dict[str, str], path: list[str]) 
         sys.argv[:] = arguments[1 + safe :]
         sys.path[:] = [*([] if safe else [str(Path(sys.argv[0]).parent)]), *python_path(environment), *path]
         runpy.run_path(sys.argv[0], run_name="__main__")
+
+
+def leave_room_for_what_is_shared() -> None:
+    """A process that limits its address space limits what it maps itself: what it has from the server comes on top."""
+    shared = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    limit = resource.setrlimit
+
+    def limit_own(what: int, limits: tuple[int, int]) -> None:
+        if what == resource.RLIMIT_AS:
+            soft, hard = (one if one == resource.RLIM_INFINITY else one + shared for one in limits)
+            limits = (soft, hard)
+        limit(what, limits)
+
+    resource.setrlimit = limit_own
 
 
 def writer(number: int, unbuffered: bool, errors: str) -> io.TextIOWrapper:

@@ -1,7 +1,8 @@
 """Programs of a lab that start quickly: forks of processes that have imported what they need (:mod:`forks`).
 
-Synapse, Maubot and the worker are forks, and the worker's GPU processes. A ``new worker`` is a new interpreter as ever,
-of which only the GPU processes are forks: it has loaded what it needs itself, and no more.
+Synapse, Maubot and the worker are forks, and what the worker starts itself: its GPU processes and its readers of
+headers and pictures. A ``new worker`` is a new interpreter as ever, of which only those are forks: it has loaded what
+it needs itself, and no more.
 """
 
 from __future__ import annotations
