@@ -42,15 +42,15 @@ def reproducible() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Training:
+def trained(tmp_path_factory: pytest.TempPathFactory, copy_of: Callable[..., None]) -> Training:
     """A whole training. Tests that change its files do so in a copy."""
-    training = Training(recipe=Recipe.tiny(), directory=tmp_path_factory.mktemp("whole"), processes=1)
-    training.run()
-    return training
+    whole = Training(recipe=Recipe.tiny(), directory=tmp_path_factory.mktemp("trained") / "whole", processes=1)
+    copy_of("training", lambda folder: replace(whole, directory=folder).run(), whole.directory)
+    return whole
 
 
 @pytest.fixture
-def copy_of(trained: Training, tmp_path: Path) -> Callable[[str], Training]:
+def copied(trained: Training, tmp_path: Path) -> Callable[[str], Training]:
     """A training like ``trained`` with everything done up to a stage."""
 
     def copy(until: str) -> Training:
@@ -72,7 +72,9 @@ def copy_of(trained: Training, tmp_path: Path) -> Callable[[str], Training]:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """By name, but for the lock, which names a process."""
+    found = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
+    return {name: path.read_bytes() for name, path in found.items() if name != "lock"}
 
 
 def tensors(path: Path) -> dict[str, Any]:
@@ -103,10 +105,10 @@ def test_another_seed_gives_another_model(trained: Training) -> None:
     [("vae-small", "draw"), ("vae", "draw"), ("diffusion", "latents"), ("negatives", "diffusion")],
 )
 def test_interrupted_and_resumed_is_as_if_nothing_had_happened(
-    trained: Training, copy_of: Callable[[str], Training], stage: str, before: str
+    trained: Training, copied: Callable[[str], Training], stage: str, before: str
 ) -> None:
     """Stopped at step 5 it goes on from its checkpoint at step 4; stopped at step 1 it begins anew."""
-    training = copy_of(before)
+    training = copied(before)
     for at in (1, 5):
         with pytest.raises(loop.Interrupted):
             replace(training, stop_at=(stage, at)).run()
@@ -146,8 +148,8 @@ def test_files_of_another_recipe_are_refused(trained: Training) -> None:
     assert files(trained.directory) | {"log.txt": b""} == before | {"log.txt": b""}
 
 
-def test_a_checkpoint_of_another_recipe_is_refused(copy_of: Callable[[str], Training]) -> None:
-    training = copy_of("latents")
+def test_a_checkpoint_of_another_recipe_is_refused(copied: Callable[[str], Training]) -> None:
+    training = copied("latents")
     with pytest.raises(loop.Interrupted):
         replace(training, stop_at=("diffusion", 3)).run()
     more = replace(training.recipe.diffusion, steps=8)
@@ -246,9 +248,9 @@ def test_latents_are_brought_to_mean_0_without_changing_the_pictures() -> None:
 
 
 def test_an_export_that_fails_leaves_the_old_one(
-    trained: Training, copy_of: Callable[[str], Training], monkeypatch: pytest.MonkeyPatch
+    trained: Training, copied: Callable[[str], Training], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    training = copy_of("export")
+    training = copied("export")
     before = files(training.directory)
     pipe, step = training.pipeline()
     assert step == 6
@@ -269,8 +271,8 @@ def test_an_export_that_fails_leaves_the_old_one(
     assert files(training.model) == files(trained.model)
 
 
-def test_an_incomplete_export_is_refused(copy_of: Callable[[str], Training]) -> None:
-    training = copy_of("export")
+def test_an_incomplete_export_is_refused(copied: Callable[[str], Training]) -> None:
+    training = copied("export")
     (training.model / "unet/diffusion_pytorch_model.safetensors").unlink()
     with pytest.raises((OSError, ValueError)):
         export.read(training.model)
@@ -290,8 +292,8 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         assert files(tmp_path) == ({} if content is None else {"file": content})
 
 
-def test_preview_draws_with_a_checkpoint_half_way(copy_of: Callable[[str], Training]) -> None:
-    training = copy_of("latents")
+def test_preview_draws_with_a_checkpoint_half_way(copied: Callable[[str], Training]) -> None:
+    training = copied("latents")
     with pytest.raises(FileNotFoundError, match=r"there is no .*diffusion\.ckpt yet"):
         training.pipeline()
     with pytest.raises(loop.Interrupted):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
+from PIL import Image
 
 os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_VERBOSITY"] = os.environ["DIFFUSERS_VERBOSITY"] = "error"
@@ -65,6 +66,14 @@ def servers() -> Iterator[forks.Servers]:
     with forks.forking(made, anew=True):
         yield made
     made.close()
+
+
+@pytest.fixture(autouse=True)
+def limit_of_pictures() -> Iterator[None]:
+    """What reads a picture in a process of its own sets Pillow's limit there; here it would hold for later tests."""
+    before = Image.MAX_IMAGE_PIXELS
+    yield
+    Image.MAX_IMAGE_PIXELS = before
 
 
 @pytest.fixture
