@@ -34,6 +34,14 @@ def pytest_collection() -> Iterator[None]:
         gc.enable()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """The same at the end of each file for what its tests imported and made for good."""
+    if nextitem is None or nextitem.path != item.path:
+        gc.collect()
+        gc.freeze()
+
+
 @pytest.fixture(scope="session")
 def copy_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object], Path], None]:
     """``copy_of(name, make, folder)``: into ``folder``, which is new, a copy of what ``make(path)`` writes into a
