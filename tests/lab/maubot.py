@@ -64,7 +64,8 @@ def packed_plugin(source: Path) -> tuple[str, bytes]:
 def _compile_within(packed: Path) -> None:
     """Adds a ``.pyc`` of Maubot's Python beside each module of a packed plugin."""
     with tempfile.TemporaryDirectory(prefix="otterbot-compiled-") as folder, zipfile.ZipFile(packed, "a") as archive:
-        archive.extractall(folder)
+        # mbc packs what lies beside the modules, and tests of the plugin may just have compiled them.
+        archive.extractall(folder, [name for name in archive.namelist() if "__pycache__" not in name])
         command = [places.python("maubot"), "-m", "compileall", "-q", "-b", "--invalidation-mode", "unchecked-hash"]
         subprocess.run([*command, "-s", folder, folder], check=True, stdin=subprocess.DEVNULL)
         for compiled in sorted(Path(folder).rglob("*.pyc")):
