@@ -140,15 +140,16 @@ async def test_an_edit_into_a_command_counts(lab: Lab, room: str) -> None:
 
 
 async def test_an_edit_while_it_waits_replaces_it(lab: Lab, room: str) -> None:
+    drawn = lab.from_bot(room, msgtype="m.image")
     with lab.worker_proxy.hold_before("POST", "/v1/jobs$") as held:
         mark = lab.user.mark()
         asked = await lab.user.send(room, f"!draw otter --seed 1 {QUICK}")
         await held.reached()
         await lab.user.send(room, f"!draw badger --seed 2 {QUICK}", edit=asked)
-        await lab.user.never(lambda event: event.msgtype == "m.image", mark, within=1)
-    picture = await lab.user.wait_for(lab.from_bot(room, msgtype="m.image"), mark, timeout=60)
+        await lab.user.never(drawn, mark, within=1)
+    picture = await lab.user.wait_for(drawn, mark, timeout=60)
     assert picture.record["used"]["prompt"] == "badger"
-    await lab.user.never(lambda event: event.msgtype == "m.image" and event is not picture, mark, within=2)
+    await lab.user.never(lambda event: drawn(event) and event is not picture, mark, within=2)
 
 
 async def test_a_later_edit_gets_one_sentence(lab: Lab, room: str) -> None:

@@ -51,7 +51,8 @@ def status(info: Info, *, chat: str | None, whole: bool) -> list[str]:
     """What the worker is and does, each thing in a line; ``chat``: what is said of chat. Not ``whole``: as short as a
     phone is narrow."""
     lines = [_activity(info)]
-    lines += [_lane(lane, whole=whole) for lane in info.lanes] if len(info.lanes) > 1 else [_card(info)]
+    apart = len(info.lanes) > 1 or any(lane.elsewhere for lane in info.lanes)
+    lines += [_lane(lane, whole=whole) for lane in info.lanes] if apart else [_card(info)]
     shared = _lease(info.lease) if info.lease is not None and whole else ""
     waiting = info.queued + info.running
     queue = f"Queue: {count_of(waiting, 'picture or answer', 'pictures and answers')}" if waiting else "Queue: empty"

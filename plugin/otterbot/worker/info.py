@@ -40,6 +40,11 @@ class Lane(Answer):
     rests: str | None = None
     """Why it is left alone for a while, as a sentence."""
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether it is a card of another machine: of a Ray cluster."""
+        return self.name.startswith("ray:")
+
 
 @dataclass(frozen=True, kw_only=True)
 class OnCard(Answer):

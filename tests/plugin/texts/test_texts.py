@@ -203,6 +203,13 @@ def test_several_cards_have_a_line_each() -> None:
     assert "`cuda:1`: GTX 1070: at work, with `sd-1.5`" in whole
 
 
+def test_one_card_of_another_machine_is_not_taken_for_this_one_s() -> None:
+    attic = {"name": "ray:attic", "gpu": {"device": "cpu", "resident": "otter-mini"}}
+    here = {"device": "cpu", "name": "cpu"}
+    info = Info.read({"version": "1", "default_model": "otter-mini", "gpu": here, "lanes": [attic]})
+    assert worker.status(info, chat=None, whole=False)[1] == "`ray:attic`: free, with `otter-mini`"
+
+
 def test_one_card_is_told_as_before() -> None:
     card = {"device": "cuda:0", "name": "RTX 3060", "state": "idle"}
     alone = {"version": "1", "default_model": "ssd-1b", "gpu": card}

@@ -21,7 +21,6 @@ from .records import BackendSettings, ChatOutcome, Delta, Message, Phase
 from .sight import CannotSee, Sight
 from .too_long import TooLong
 
-
 SHORTEST_PAUSE = 0.05
 """Seconds of silence after which there is a look for words that were not reported yet."""
 

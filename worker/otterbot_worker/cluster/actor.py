@@ -22,7 +22,10 @@ T = TypeVar("T")
 
 class LaneActor:
     """Ends its process when the worker is not heard for ``seating.lease`` seconds: whether it was killed, its machine
-    is off, or this one was frozen and another lane has its picture by now."""
+    is off, or this one was frozen and another lane has its picture by now.
+
+    No method may be a coroutine: Ray would call all of them in one event loop, and each would wait for the one before.
+    """
 
     def __init__(self, seating: Seating) -> None:
         privacy.keep_to_ourselves()
@@ -31,12 +34,7 @@ class LaneActor:
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="seat", daemon=True).start()
         threading.Thread(target=self._watch, name="lease", daemon=True).start()
-        self._seat = self._do(self._begin(seating))
-
-    async def _begin(self, seating: Seating) -> Seat:
-        seat = Seat(config_file.load(config_file.default_file()), seating, _card())
-        await seat.start()
-        return seat
+        self._seat = self._do(_begin(seating))
 
     def pid(self) -> int:
         """Also: it is there."""
@@ -64,6 +62,12 @@ class LaneActor:
         while time.monotonic() - self._heard < self._lease:
             time.sleep(min(0.5, self._lease / 4))
         os._exit(0)  # the GPU process goes with this one
+
+
+async def _begin(seating: Seating) -> Seat:
+    seat = Seat(config_file.load(config_file.default_file()), seating, _card())
+    await seat.start()
+    return seat
 
 
 def _card() -> str | None:
