@@ -117,9 +117,10 @@ async def two_lanes(ray: Side, *, steps: int, samples: int) -> None:
 
 
 async def warm(ray: Side) -> None:
-    """Until the processes of both lanes have the model: one that is quick with everything leaves the other cold."""
+    """Until the processes of both lanes have the model. A lane whose loads nobody has measured yet is left cold while
+    the other one is through with all that waits sooner."""
     while True:
-        await ray.draw(40, count=8)
+        await asyncio.gather(*(ray.draw(40, count=BATCH) for _ in range(3)))
         _, info = await ray.api.call("GET", "/v1/info")
         if all(one["gpu"]["resident"] for one in info["lanes"] if one["name"].startswith("ray:")):
             return
