@@ -61,6 +61,10 @@ class Side:
                 return job
             await asyncio.sleep(0.005)
 
+    async def lanes(self) -> list[dict[str, Any]]:
+        _, info = await self.api.call("GET", "/v1/info")
+        return list(info["lanes"])
+
     async def pause(self, lane: str, *, paused: bool) -> None:
         await self.api.call("POST", "/v1/pause" if paused else "/v1/resume", {"lane": lane})
 
@@ -83,8 +87,7 @@ async def sides(folder: Path, size: int) -> AsyncIterator[tuple[Side, Side, RayN
 async def lanes(side: Side, count: int) -> None:
     """Until so many of the cluster can draw."""
     while True:
-        _, info = await side.api.call("GET", "/v1/info")
-        if sum(one["name"].startswith("ray:") and not one["rests"] for one in info["lanes"]) == count:
+        if sum(not one["rests"] for one in await side.lanes()) == count:
             return
         await asyncio.sleep(0.2)
 
@@ -121,8 +124,7 @@ async def warm(ray: Side) -> None:
     the other one is through with all that waits sooner."""
     while True:
         await asyncio.gather(*(ray.draw(40, count=BATCH) for _ in range(3)))
-        _, info = await ray.api.call("GET", "/v1/info")
-        if all(one["gpu"]["resident"] for one in info["lanes"] if one["name"].startswith("ray:")):
+        if all(one["gpu"]["resident"] for one in await ray.lanes()):
             return
 
 
@@ -132,8 +134,7 @@ async def killed(ray: Side, nodes: RayNodes, *, kills: int, step_seconds: float)
         await ray.draw(2, count=4)
         job_id = await ray.submit(min(100, max(20, int(8 / step_seconds))))
         await until(lambda job_id=job_id: stepped(ray, job_id, 1))  # type: ignore[misc]
-        _, info = await ray.api.call("GET", "/v1/info")
-        (name,) = [one["name"].removeprefix("ray:") for one in info["lanes"] if one["busy"]]
+        (name,) = [one["name"].removeprefix("ray:") for one in await ray.lanes() if one["busy"]]
         nodes.kill(name)
         started = time.perf_counter()
         await until(lambda job_id=job_id: stepped(ray, job_id, 2))  # type: ignore[misc]

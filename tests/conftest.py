@@ -36,7 +36,7 @@ def pytest_collection() -> Iterator[None]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """The same at the end of each file for what its tests imported and made for good."""
+    """What the tests of a file imported and made for good is left out of later garbage collections."""
     if nextitem is None or nextitem.path != item.path:
         gc.collect()
         gc.freeze()
