@@ -47,6 +47,13 @@ class Submitter:
 
     async def submit(self, active: ActiveRequest) -> Job | WorkerRefused | CannotAsk | None:
         """Try until the worker accepts or finally refuses it; ``None``: the request ended meanwhile."""
+        try:
+            return await self._until_answered(active)
+        finally:
+            if self._away and not active.open:
+                self._worker.stream.reconnect()  # nobody else may try for long: the stream shall find out
+
+    async def _until_answered(self, active: ActiveRequest) -> Job | WorkerRefused | CannotAsk | None:
         tries, kind = 0, self._kinds[active.request.kind]
         while active.open and active.request.state is RequestState.KEPT:
             bell = self._bell.next
@@ -64,6 +71,7 @@ class Submitter:
                 )
                 wait = BACKOFF[min(tries, len(BACKOFF) - 1)]
             except WorkerRefused as refusal:
+                self._answers()
                 if refusal.disk_full and active.promised:
                     active.disk_full = True
                     active.changed.set()
@@ -99,9 +107,7 @@ class Submitter:
                 if found is None:
                     raise
                 job = found
-            if self._away:  # the worker is back: wake all, so that the longest waiting goes first
-                self._away = False
-                self._bell.ring()
+            self._answers()
         if not await self._store.submitted(request.key, job.id, job.resolved):
             await self._store.owe_cancel(request.key)  # cancelled while it was being submitted
             await self._worker.cancel(job.id)
@@ -110,3 +116,11 @@ class Submitter:
         active.request = replace(active.request, state=RequestState.SUBMITTED, job_id=job.id, resolved=resolved)
         self._worker.stream.hurry()
         return job
+
+    def _answers(self) -> None:
+        """The worker answers. If it did not before: wake all, so that the longest waiting goes first, and begin the
+        event stream again. One that stayed connected meanwhile has no news of what submissions found out."""
+        if self._away:
+            self._away = False
+            self._bell.ring()
+            self._worker.stream.reconnect()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 from impostor import impostor
@@ -15,8 +17,8 @@ from plugin_rig import ROOM, Rig
 from worker_double import TOKEN, WorkerDouble
 
 from otterbot.errors import WorkerError, WorkerUnreachable
-from otterbot.store.rows import Part, PartState
-from otterbot.worker import event_listener, transport
+from otterbot.store.rows import Part, PartState, Request
+from otterbot.worker import event_listener, stream, transport
 
 DEEP = b"[" * 200_000
 
@@ -71,6 +73,61 @@ async def test_a_token_that_no_header_can_hold(rig: Rig) -> None:
     await rig.until(lambda: rig.delivery.worker_state.unauthorized)
     rig.address = replace(rig.address, token=TOKEN)
     assert (await rig.done(request)).outcome == "succeeded"
+
+
+# ---------------------------------------------------------------- only submissions fail
+
+
+@pytest.fixture(params=[401, 502, 200], ids=["the token is refused", "no worker", "another program"])
+def not_passed_on(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, worker_server: WorkerDouble
+) -> None:
+    """The event stream stands and is never taken for silent, and what is submitted fails."""
+    monkeypatch.setattr(stream, "SOON", 3600.0)
+    monkeypatch.setattr(stream, "SILENCE", 3600.0)
+    monkeypatch.setattr(stream, "STREAM", aiohttp.ClientTimeout(total=None, connect=5))
+
+    def instead(asked: web.Request) -> web.Response | None:
+        submits = asked.method == "POST" and asked.path == "/v1/jobs"
+        return web.json_response({}, status=request.param) if submits else None
+
+    worker_server.instead = instead
+
+
+def _all_pass(rig: Rig) -> None:
+    rig.worker_server.instead = lambda _: None
+
+
+async def _fails(rig: Rig) -> Request:
+    await rig.until(lambda: rig.worker.stream.connected)
+    request = await rig.ask()
+    await rig.until(lambda: rig.delivery.worker_state.away_since is not None)
+    return request
+
+
+@pytest.mark.usefixtures("not_passed_on")
+async def test_a_submission_that_passes_again_says_that_the_worker_is_there(rig: Rig) -> None:
+    request = await _fails(rig)
+    _all_pass(rig)
+    assert (await rig.done(request)).outcome == "succeeded"
+    await rig.until(lambda: rig.delivery.worker_state.away_since is None)
+    assert not rig.delivery.worker_state.is_away(time.monotonic())
+
+
+@pytest.mark.usefixtures("not_passed_on")
+async def test_a_refusal_says_it_too(rig: Rig) -> None:
+    request = await _fails(rig)
+    rig.worker_server.refuse = 422, {"code": "bad_request", "detail": "No."}
+    _all_pass(rig)
+    assert (await rig.done(request)).outcome == "refused"
+    await rig.until(lambda: rig.delivery.worker_state.away_since is None)
+
+
+@pytest.mark.usefixtures("not_passed_on")
+async def test_the_stream_finds_out_when_nothing_is_left_to_submit(rig: Rig) -> None:
+    request = await _fails(rig)
+    await rig.delivery.cancelling.cancel([request.key], ROOM)
+    await rig.until(lambda: rig.delivery.worker_state.away_since is None)
 
 
 # ---------------------------------------------------------------- not the worker
