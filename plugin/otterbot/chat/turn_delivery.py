@@ -110,11 +110,11 @@ class Chats:
             await self._store.set_notes(active.key, notes)
             active.request = replace(active.request, notes=notes)
         body: dict[str, object] = {"messages": shown.messages}
-        if conversation.left_out_told:
-            body["left_out_told"] = True
         asked = active.request.asked
-        if asked.get(DRAWS) is True and FEATURE in (await self._worker.info(INFO_AGE)).features:
-            body["draws"] = True
+        wishes = {"draws": asked.get(DRAWS) is True, "left_out_told": conversation.left_out_told}
+        # An older worker knows neither of them.
+        if any(wishes.values()) and FEATURE in (await self._worker.info(INFO_AGE)).features:
+            body |= {name: True for name, wish in wishes.items() if wish}
         model = asked.get(MODEL) or asked.get(ROOM_MODEL) or self._values().chat.model
         return {**body, "model": model} if model else body
 

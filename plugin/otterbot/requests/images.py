@@ -21,16 +21,16 @@ from ..worker.client import WorkerClient
 from ..worker.info import STRUCTURES
 from ..worker.job_events import ChatEvent
 from ..worker.jobs import ImageResult, Job
-from . import films, refusal_words, sheets, watching
+from . import films, older_workers, refusal_words, sheets, watching
 from .active import ActiveRequest, CannotAsk, RequestEnd
 from .following import follows
 from .image_event import models_own, picture_content, with_files
-from .input_images import Starts
+from .input_images import DESCRIBES, Starts
 
 SUCCEEDED = "succeeded"
 SPOILED_PATIENCE = 900.0
 """Seconds for which a damaged picture is fetched again."""
-NEWER = {"preview": watching.FEATURE, STRUCTURES: STRUCTURES, "card": "card"}
+NEWER = {"preview": watching.FEATURE, STRUCTURES: STRUCTURES, "card": "card", "describe": DESCRIBES}
 """Fields that an older worker refuses and a picture does without, and by which feature they are known."""
 OVER = (PartState.SENT, PartState.FAILED, PartState.DROPPED)
 
@@ -80,13 +80,19 @@ class Pictures:
         if body is None:
             return None
         body = await self._sheets.body(active, body)
-        if not any(body.get(name) for name in ("film", *NEWER)):
+        if not any(body.get(name) for name in ("film", *NEWER, *older_workers.NEW)):
             return body
         known = (await self._worker.info()).features
         if body.get("film") and films.FEATURE not in known:
             raise CannotAsk(f"❌ {texts.FILM_OLD_WORKER}")
         if body.get("preview") and watching.FEATURE not in known and active.request.asked.get("watch") is True:
             await self._sheets.note(active, texts.WATCH_OLD_WORKER)
+        if body.get("describe") and DESCRIBES not in known:
+            await self._sheets.note(active, texts.DESCRIBE_OLD_WORKER)
+        if older_workers.FEATURE not in known:
+            body, notes = older_workers.without_layers(body)
+            for note in notes:
+                await self._sheets.note(active, note)
         return {name: value for name, value in body.items() if NEWER.get(name) is None or NEWER[name] in known}
 
     def mend(self, active: ActiveRequest, refusal: WorkerRefused) -> bool:

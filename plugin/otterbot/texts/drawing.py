@@ -26,6 +26,11 @@ def too_many_steps(most: int, model: str | None) -> str:
     return f"{who} at most {count_of(most, 'step', 'steps')}: `--steps {most}`."
 
 
+def steps_lowered(most: int, usual: int) -> str:
+    """A note, not a refusal."""
+    return f"Here I take at most {count_of(most, 'step', 'steps')}; {usual} are usual."
+
+
 def too_few_steps(least: int, model: str, most: int | None) -> str:
     """``most``: what is allowed here."""
     if most is not None and least > most:

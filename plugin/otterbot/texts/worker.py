@@ -43,6 +43,11 @@ KEYS_NOT_DURABLE = (
 )
 
 
+def too_old_for_default(flag: str) -> str:
+    """A room or the instance has a default for ``flag``."""
+    return f"This worker is too old for {code(flag)}, so what is usual here is left out; its operator has to update it."
+
+
 def kept_here(number: int) -> str:
     return f"Kept for it in this room: {count_of(number, 'request', 'requests')}."
 

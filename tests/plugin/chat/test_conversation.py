@@ -12,6 +12,7 @@ from chat_servers import BOT, ROOM, STRANGER, USER, Rig, rig_in
 from chat_told import answered, told
 
 from otterbot import texts
+from otterbot.chat import drawings
 from otterbot.chat.transcript import MAX_QUOTE
 from otterbot.commands.room_settings import PERSONA
 from otterbot.config import ChatValues, Values
@@ -252,7 +253,9 @@ async def test_that_the_middle_of_a_long_answer_is_left_out_is_said(tmp_path: Pa
         assert texts.CHAT_SHORTENED not in (await rig.history.conversation(rig.request(third))).notes
 
 
-async def test_the_worker_says_it_once(rig: Rig) -> None:
+@pytest.mark.parametrize("features", [[drawings.FEATURE], []], ids=["a worker of now", "an older one"])
+async def test_the_worker_says_it_once(rig: Rig, features: list[str]) -> None:
+    rig.worker.features = features
     root = rig.server.say(ROOM, "!chat one")
     request = await rig.ask(root)
     job = await rig.job(request)
@@ -260,7 +263,7 @@ async def test_the_worker_says_it_once(rig: Rig) -> None:
     rig.worker.answer(job, "Yes.", notes=["The oldest 2 messages …"], left_out_told=True)
     assert await rig.done(request) == "succeeded"
     second = await rig.ask(rig.server.in_thread(root["event_id"], "two"))
-    assert (await rig.job(second))["request"]["left_out_told"] is True
+    assert (await rig.job(second))["request"].get("left_out_told", False) is bool(features), "an older one refuses it"
 
 
 async def test_the_values_that_count_are_todays(rig: Rig) -> None:

@@ -54,7 +54,9 @@ class WorkerDouble:
         """Whose pictures are checked until somebody says that it is enough."""
         self.alpha = False
         """Whether what is brought has holes."""
-        self.features = ["img2img", "previews", "film", "sheet"]
+        self.features = ["img2img", "previews", "film", "sheet", "layers"]
+        self.knows: frozenset[str] | None = None
+        """The fields of a request that it takes; ``None``: any."""
         self.keeps_private = True
         self.sheets = True
         """Whether it makes a sheet as soon as all pictures of a job are final."""
@@ -252,6 +254,8 @@ class WorkerDouble:
         self.submissions.append(body)
         if self.refuse is not None:
             return _problem(self.refuse[0], **self.refuse[1])
+        if self.knows is not None and (strange := sorted(set(body["request"]) - self.knows)):
+            return _problem(422, "invalid_request", fields=[_unknown_field(name) for name in strange])
         old = self.bodies.get(body["key"])
         if old is not None:
             if old != body:
@@ -401,6 +405,10 @@ class WorkerDouble:
         self.deleted.append(request.match_info["id"])
         self.deleted_for.append(request.query.get("key"))
         return web.Response(status=204)
+
+
+def _unknown_field(name: str) -> dict[str, str]:
+    return {"field": f"request.{name}", "code": "extra_forbidden", "message": "This worker does not know this field."}
 
 
 def _problem(status: int, code: str, **more: Any) -> web.Response:

@@ -15,7 +15,7 @@ FEATURES = [
     "images", "chat", "events", "pause", "delivered", "img2img", "inpaint", "loras", "explain", "aspect", "safety",
     "variation", "control", "previews", "film", "hires", "upscale", "expand", "draws", "describe", "chat_pictures",
     "check", "sheet", "structure", "styles", "chance", "sweep", "users", "lanes",
-    "card",
+    "card", "layers",
 ]  # fmt: skip
 CHATS = frozenset({"chat", "chat_pictures", "expand", "draws"})
 """Features that need a language model."""
