@@ -9,51 +9,16 @@ from plugin_rig import Rig
 
 from otterbot import texts
 
-KNOWS = frozenset(
-    [
-        "asked",
-        "aspect",
-        "control",
-        "count",
-        "guidance_scale",
-        "height",
-        "hires",
-        "init_image",
-        "mask",
-        "model",
-        "negative_prompt",
-        "preview",
-        "prompt",
-        "safety",
-        "sampler",
-        "seed",
-        "steps",
-        "strength",
-        "theme",
-        "upscale",
-        "variation",
-        "width",
-    ]
-)
+KNOWS = frozenset({
+    "asked", "aspect", "control", "count", "guidance_scale", "height", "hires", "init_image", "mask", "model",
+    "negative_prompt", "preview", "prompt", "safety", "sampler", "seed", "steps", "strength", "theme",
+    "upscale", "variation", "width",
+})  # fmt: skip
 """The fields of a picture's request, as the worker of 22 November 2026 told them in its OpenAPI document."""
 FEATURES = [
-    "images",
-    "chat",
-    "events",
-    "pause",
-    "delivered",
-    "img2img",
-    "inpaint",
-    "loras",
-    "explain",
-    "aspect",
-    "safety",
-    "variation",
-    "control",
-    "previews",
-    "hires",
-    "upscale",
-]
+    "images", "chat", "events", "pause", "delivered", "img2img", "inpaint", "loras", "explain", "aspect",
+    "safety", "variation", "control", "previews", "hires", "upscale",
+]  # fmt: skip
 ROOM = {"layer": "room", "model": "mine", "steps": 30, "negative_prompt": "fog"}
 INSTANCE = {"layer": "instance", "model": "another", "steps": 12, "guidance_scale": 4.0, "size": [64, 96]}
 MOST = {"steps": 200}

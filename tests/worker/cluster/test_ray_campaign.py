@@ -31,7 +31,8 @@ pytestmark = [
 MOST_OPEN = 10
 PATIENCE = 600.0
 FAULTS = {"kill": 4, "freeze": 3, "join": 2, "head": 1, "worker": 2}
-"""How often each kind comes, beside the others."""
+"""How often each kind comes in every ``ROUND`` jobs."""
+ROUND = 120
 
 
 class Campaign:
@@ -42,6 +43,10 @@ class Campaign:
         """As submitted, and as last seen."""
         self.wanted: set[str] = set()
         """Cancelled by us."""
+        kinds = [kind for kind, times in FAULTS.items() for _ in range(times)]
+        self.coming = [kind for _ in range(0, JOBS, ROUND) for kind in dice.sample(kinds, len(kinds))]
+        self.every = JOBS / (len(self.coming) + 1)
+        """Jobs from one fault to the next, so that all of them come while there is work."""
         self.faults: Counter[str] = Counter()
 
     async def ask(self, method: str, path: str, body: Json | None = None) -> Json:
@@ -58,7 +63,7 @@ class Campaign:
 
     async def submits(self) -> None:
         for number in range(JOBS):
-            while sum(job["state"] in ("queued", "running") for job in self.jobs.values()) >= MOST_OPEN:
+            while self.crowded() or number > (self.faults.total() + 2) * self.every:
                 await asyncio.sleep(0.3)
                 await self.look()
             fields = {"steps": self.dice.choice((2, 8, 20)), "count": self.dice.choice((1, 1, 2))}
@@ -70,16 +75,20 @@ class Campaign:
                 self.wanted.add(job["id"])
                 await self.ask("DELETE", f"/v1/jobs/{job['id']}")
 
+    def crowded(self) -> bool:
+        return sum(job["state"] in ("queued", "running") for job in self.jobs.values()) >= MOST_OPEN
+
     async def look(self) -> None:
         for job_id, job in self.jobs.items():
             if job["state"] in ("queued", "running"):
                 self.jobs[job_id] = await self.ask("GET", f"/v1/jobs/{job_id}")
 
     async def breaks(self) -> None:
-        """For ever, one thing after another."""
-        while True:
-            await asyncio.sleep(self.dice.uniform(3, 9))
-            kind = self.dice.choices(list(FAULTS), list(FAULTS.values()))[0]
+        """One thing after another, spread over the jobs."""
+        for number, kind in enumerate(self.coming, 1):
+            while len(self.jobs) < number * self.every:  # noqa: ASYNC110  nothing else tells
+                await asyncio.sleep(0.1)
+            await asyncio.sleep(self.dice.uniform(0, 2))
             await getattr(self, f"_{kind}")()
             self.faults[kind] += 1
             print(f"{kind}: {Counter(job['state'] for job in self.jobs.values())}", flush=True)
@@ -138,9 +147,10 @@ async def test_two_hundred_jobs(tmp_path: Path) -> None:
             started = time.monotonic()
             try:
                 await campaign.submits()
+                await breaking
             finally:
                 breaking.cancel()
-                await asyncio.gather(breaking, return_exceptions=True)
+            assert set(campaign.faults) == set(FAULTS), "each kind came"
             if not {"one", "two"} & set(nodes.raylets):
                 await nodes.add("one")
             for name in nodes.raylets:
