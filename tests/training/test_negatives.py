@@ -119,7 +119,8 @@ class ByHeart(torch.nn.Module):
 def test_it_learns_to_draw_what_is_left(tmp_path: Path) -> None:
     """By the formula of guidance; and without a negative, what it drew before."""
     tiny = Recipe.tiny()
-    recipe = replace(tiny, negatives=replace(tiny.negatives, batch=8, pictures=24, cases=1))
+    of_24 = replace(tiny.data, pictures=24)
+    recipe = replace(tiny, data=of_24, negatives=replace(tiny.negatives, batch=8, pictures=24, cases=1))
     vocabulary = tokenizer.make(tmp_path / "words")
     texts = negatives_training.texts_of(recipe, vocabulary)
     assert texts.shape == (24, 1, 3, 77)

@@ -11,7 +11,8 @@ import json
 import multiprocessing
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,8 @@ from .scenes import Scene, sample_training
 from .spoiling import Spoiling
 
 Pixels = npt.NDArray[np.uint8]
+Example = tuple[Pixels, list[str]]
+"""A picture, and what is said about it."""
 CHUNK = 50
 
 
@@ -36,7 +39,7 @@ def spoiling_of(seed: int, index: int, share: float) -> Spoiling | None:
     return spoiling.sample(chance) if chance.random() < share else None
 
 
-def example(seed: int, size: int, captions: int, index: int, spoilt: float = 0.0) -> tuple[Pixels, list[str]]:
+def example(seed: int, size: int, captions: int, index: int, spoilt: float = 0.0) -> Example:
     """The picture ``index``, size×size×3, and what is said about it. :raises ValueError: drawings have no such size"""
     from .captions import caption
     from .drawing import draw, spoil
@@ -67,9 +70,8 @@ def make(
     try:
         pixels = np.lib.format.open_memmap(scratch, mode="w+", dtype=np.uint8, shape=(pictures, size, size, 3))
         job = functools.partial(example, seed, size, captions, spoilt=spoilt)
-        # Not forked: a child would inherit locks of torch's threads.
-        with multiprocessing.get_context("spawn").Pool(processes) as pool:
-            for index, (picture, described) in enumerate(pool.imap(job, range(pictures), chunksize=CHUNK)):
+        with _workers(processes) as drawn:
+            for index, (picture, described) in enumerate(drawn(job, range(pictures))):
                 pixels[index] = picture
                 texts.append(described)
                 if (index + 1) % 2500 == 0:
@@ -82,6 +84,17 @@ def make(
         os.replace(scratch, directory / "pictures.npy")
     finally:
         scratch.unlink(missing_ok=True)
+
+
+@contextmanager
+def _workers(processes: int) -> Iterator[Callable[[Callable[[int], Example], Iterable[int]], Iterator[Example]]]:
+    """A ``map`` in so many processes; one is this one."""
+    if processes == 1:
+        yield map
+        return
+    # Not forked: a child would inherit locks of torch's threads.
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        yield functools.partial(pool.imap, chunksize=CHUNK)
 
 
 def load_pictures(directory: Path, first: int | None = None) -> Pixels:

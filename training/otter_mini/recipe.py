@@ -132,14 +132,14 @@ class Recipe:
         """For tests: every stage in seconds; its pictures are smudges."""
         return cls(
             seed=seed,
-            data=Data(pictures=24, captions=2),
+            data=Data(pictures=10, captions=2),
             vae=Vae(
                 channels=(16, 16, 16, 16, 16),
                 latent_channels=4,
                 small_steps=6,
-                small_batch=2,
+                small_batch=1,
                 steps=6,
-                batch=2,
+                batch=1,
                 warm_up=2,
                 check_every=2,
             ),

@@ -79,9 +79,7 @@ async def test_a_token_that_no_header_can_hold(rig: Rig) -> None:
 
 
 @pytest.fixture(params=[401, 502, 200], ids=["the token is refused", "no worker", "another program"])
-def not_passed_on(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, worker_server: WorkerDouble
-) -> None:
+def not_passed_on(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, worker_server: WorkerDouble) -> None:
     """The event stream stands and is never taken for silent, and what is submitted fails."""
     monkeypatch.setattr(stream, "SOON", 3600.0)
     monkeypatch.setattr(stream, "SILENCE", 3600.0)

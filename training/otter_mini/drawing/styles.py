@@ -114,6 +114,12 @@ def _pencil(values: _Array, variant: int) -> _Array:
     return np.repeat(page[..., None], 3, axis=2)
 
 
+def _window(centre: float, reach: float, size: int) -> slice:
+    """The pixels of a row or column that are no farther from ``centre`` than ``reach``, and a few more."""
+    pixels = size / SIZE
+    return slice(max(0, int((centre - reach) * pixels) - 1), int((centre + reach) * pixels) + 2)
+
+
 @cache
 def _dabs(variant: int, length: int, width: int, size: int) -> tuple[Any, Any, _Array]:
     """Brush strokes that cover the canvas: for each pixel the centre (row, column) of the stroke on top, and
@@ -122,14 +128,17 @@ def _dabs(variant: int, length: int, width: int, size: int) -> tuple[Any, Any, _
     rows, columns = _positions(size)
     relief = np.zeros((size, size), dtype=np.float32)
     y, x = np.mgrid[0:size, 0:size]
+    reach = np.hypot(length, width) / 2
     for _ in range(SIZE * SIZE * 4 // (length * width)):
         cy, cx = rng.uniform(0, SIZE, 2)
         angle = 0.9 * np.sin(cx / 21.0) + 0.7 * np.cos(cy / 17.0) + 0.5
-        u = (columns - cx) * np.cos(angle) + (rows - cy) * np.sin(angle)
-        v = -(columns - cx) * np.sin(angle) + (rows - cy) * np.cos(angle)
+        near = _window(cy, reach, size), _window(cx, reach, size)
+        right, down = columns[near] - cx, rows[near] - cy
+        u = right * np.cos(angle) + down * np.sin(angle)
+        v = -right * np.sin(angle) + down * np.cos(angle)
         inside = (u / length) ** 2 + (v / width) ** 2 < 0.25
-        y[inside], x[inside] = (min(int(centre * size / SIZE), size - 1) for centre in (cy, cx))
-        relief[inside] = (2 * v / width)[inside]
+        y[near][inside], x[near][inside] = (min(int(centre * size / SIZE), size - 1) for centre in (cy, cx))
+        relief[near][inside] = (2 * v / width)[inside]
     return y, x, relief
 
 

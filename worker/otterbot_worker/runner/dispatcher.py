@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import get_args
 
 from ..archive import Archive
@@ -23,9 +23,9 @@ from .descriptions import DescriptionRunner
 from .expansions import PromptRunner
 from .held import HeldRows
 from .holds import Holds
-from .lanes import BESIDE, TALK, CardParts, Lane
+from .lane_set import LaneSet
+from .lanes import TALK, CardParts, Lane
 from .pausing import Pausing
-from .rest import Rest
 from .row_runner import RowRunner
 from .runner_common import Shared, WrongLane, worker_restarts
 from .turns import TurnRunner
@@ -34,8 +34,6 @@ log = logging.getLogger(__name__)
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 NO_MACHINE = "No machine of the Ray cluster can draw now."
-REFUSALS_MAX = 1000
-"""Rows that a card remembers to lack something for."""
 
 
 class Dispatcher:
@@ -68,21 +66,8 @@ class Dispatcher:
         self._holds = Holds(archive)
         self._alone = HeldRows()
         self._pausing = Pausing(shared.store, shared.listener)
-        several = len(cards) > 1 or more
-        self._more = more
-        self._cards = [
-            Lane(
-                name=one.name,
-                parts=one,
-                first=one is cards[0],
-                rest=Rest(one.name) if several else None,
-                draws_pictures=draws,
-            )
-            for one in cards
-        ]
-        self._beside = Lane(name=BESIDE)
 
-        def runner(lane: Lane) -> RowRunner:
+        def runner(lane: Lane, lanes: LaneSet) -> RowRunner:
             return RowRunner(
                 shared,
                 pictures=(lane.parts or cards[0]).pictures,
@@ -92,15 +77,12 @@ class Dispatcher:
                 holds=self._holds,
                 alone=self._alone,
                 rest=lane.rest,
-                refused=lambda row: self._refused(lane, row),
+                refused=lambda row: lanes.refused(lane, row),
             )
 
-        self._runner = runner
-        self._rows = {lane.name: runner(lane) for lane in self.lanes}
-        self._drew = {lane.name: time.monotonic() for lane in self._cards}
-        """When each GPU process was last of use."""
+        self._lanes = LaneSet(cards, runner, more=more, draws=draws)
         self._claims = Claims(
-            shared, self._cards, bounds=bounds, holds=self._holds, alone=self._alone, needs_card=self._needs_card
+            shared, self._lanes.cards, bounds=bounds, holds=self._holds, alone=self._alone, needs_card=self._needs_card
         )
         self._stopping = False
         self.cluster: str | None = None
@@ -111,12 +93,12 @@ class Dispatcher:
     @property
     def lanes(self) -> list[Lane]:
         """The cards, as the settings name them, and the lane beside them."""
-        return [*self._cards, self._beside]
+        return self._lanes.all
 
     @property
     def cards_at_work(self) -> int:
         """Cards that neither rest nor are paused."""
-        return sum(lane.draws and lane.draws_pictures for lane in self._cards)
+        return self._lanes.at_work
 
     @property
     def pause_state(self) -> Pause:
@@ -126,7 +108,7 @@ class Dispatcher:
     def obstacles(self) -> dict[Kind, str]:
         """Why pictures or turns cannot run now, as sentences."""
         found = self._holds.reasons
-        reasons = [lane.why_not for lane in self._cards if lane.draws_pictures]
+        reasons = [lane.why_not for lane in self._lanes.cards if lane.draws_pictures]
         if not reasons:
             found.setdefault("image", self.cluster or NO_MACHINE)
         elif (why := reasons[0]) is not None and None not in reasons:
@@ -135,17 +117,11 @@ class Dispatcher:
 
     def wake(self) -> None:
         """Something was submitted, or became possible."""
-        for lane in self.lanes:
-            lane.wake.set()
+        self._lanes.wake()
 
     def add(self, parts: CardParts) -> Lane:
         """A card of another machine, which has come while the worker runs; its loop is to be run."""
-        lane = Lane(name=parts.name, parts=parts, rest=Rest(parts.name))
-        lane.paused = lane.name in self._pausing.lanes
-        self._rows[lane.name] = self._runner(lane)
-        self._drew[lane.name] = time.monotonic()
-        self._cards.append(lane)
-        return lane
+        return self._lanes.add(parts, paused=parts.name in self._pausing.lanes)
 
     def remove(self, lane: Lane) -> None:
         """It will not come again: its loop ends when its row has."""
@@ -157,7 +133,7 @@ class Dispatcher:
         for death in await self._store.worker_restarted(worker_restarts(), time.time()):
             log.warning("taken up again after a restart", extra={"job": death.job_id, "given_up": death.final})
         await self._pausing.recover()
-        for lane in self._cards:
+        for lane in self._lanes.cards:
             lane.paused = lane.name in self._pausing.lanes
 
     async def cancel(self, job: StoredJob) -> bool:
@@ -170,7 +146,7 @@ class Dispatcher:
             self._live.forget(row.job_id, row.idx)
             self._measures.finished.labels(row.job_kind, "cancelled").inc()
         ended = {row.seq for row in rows}
-        self._interrupt(self.lanes, lambda row: row.seq in ended)
+        self._lanes.interrupt(self.lanes, lambda row: row.seq in ended)
         if rows:
             self._listener.job_changed(job.client, job.id)
             self._listener.queue_moved()
@@ -179,7 +155,7 @@ class Dispatcher:
     async def pause(self, until: float | None) -> Pause:
         """Frees the cards in seconds; what runs is drawn again afterwards. ``until``: Unix time, ``None``: for good."""
         await self._set_pause(Pause(paused=True, until=until))
-        await self._clear(self.lanes)
+        await self._lanes.clear(self.lanes)
         return self._pausing.state
 
     async def resume(self) -> Pause:
@@ -188,43 +164,26 @@ class Dispatcher:
 
     async def pause_lane(self, name: str, *, paused: bool) -> bool:
         """Frees one card while the others go on, or lets it go on. ``False``: there is no such card."""
-        found = [lane for lane in self._cards if lane.name == name]
+        found = [lane for lane in self._lanes.cards if lane.name == name]
         if not found:
             return False
         await self._pausing.set_lane(name, paused=paused)
         found[0].paused = paused
         if paused:
-            await self._clear(found)
+            await self._lanes.clear(found)
         self.wake()
         return True
 
     async def stop(self) -> None:
         """Leaves the running rows queued, the drawn ones archived, and the cards free."""
         self._stopping = True
-        for rows in self._rows.values():
-            rows.stop()
-        self.wake()
-        self._interrupt(self.lanes, lambda row: True)
+        self._lanes.stop_rows()
         await self._stop_processes()
-        for lane in self.lanes:
-            if lane.started:
-                await lane.finished.wait()
-        for lane in self._cards:
-            assert lane.parts is not None
-            await lane.parts.pictures.drain()
+        await self._lanes.finished()
         await self._stop_processes()
 
     async def _stop_processes(self) -> None:
-        await asyncio.gather(*(lane.parts.gpu.stop() for lane in self._cards if lane.parts is not None))
-
-    async def _clear(self, lanes: Sequence[Lane]) -> None:
-        """What runs in those lanes goes back."""
-        for lane in lanes:
-            if not self._interrupt([lane], lambda row: True) or lane.parts is None:
-                continue
-            if lane.parts.gpu.info.state in ("starting", "loading"):
-                # Neither can be interrupted, and both may take minutes; what they have done so far is lost anyway.
-                await lane.parts.gpu.stop()
+        await asyncio.gather(*(lane.parts.gpu.stop() for lane in self._lanes.cards if lane.parts is not None))
 
     # ------------------------------------------------------------ the loops
 
@@ -250,23 +209,7 @@ class Dispatcher:
         finally:
             lane.finished.set()
             if lane.gone and not self._stopping:
-                await self._end(lane)
-
-    async def _end(self, lane: Lane) -> None:
-        """Of a card that is gone for good."""
-        assert lane.parts is not None
-        await lane.parts.pictures.drain()
-        await lane.parts.gpu.stop()
-        self._cards.remove(lane)
-        del self._rows[lane.name], self._drew[lane.name]
-
-    def _refused(self, lane: Lane, row: Row) -> bool:
-        """Its machine lacks what the row needs. Whether another card may have it."""
-        if len(lane.refused) >= REFUSALS_MAX:
-            lane.refused.clear()
-        lane.refused.add(row.seq)
-        self.wake()
-        return any(row.seq not in other.refused for other in self._cards if other.draws_pictures)
+                await self._lanes.end(lane)
 
     async def _next(self, lane: Lane, parts: CardParts) -> Row | None:
         """The next row, claimed; ``None`` after a rest without one."""
@@ -316,51 +259,35 @@ class Dispatcher:
     async def _claim(self, lane: Lane) -> Row | None:
         return await self._claims.next(lane, stands=lambda: self._stopping or self._pausing.state.paused)
 
-    @property
-    def _first(self) -> CardParts:
-        """The card that language models share."""
-        assert self._cards[0].parts is not None
-        return self._cards[0].parts
-
     async def _run(self, lane: Lane, row: Row) -> None:
         assert lane.current is not None
         # First of all: a cancel from now on finds it; the row runner then looks whether one came before.
         lane.current.interrupted |= self._stopping or self._pausing.state.paused or lane.paused
         try:
-            await self._rows[lane.name].run(lane.current, with_card=lane.parts is not None)
+            await self._lanes.rows(lane).run(lane.current, with_card=lane.parts is not None)
         except WrongLane:
             self._needs_card["chat" if row.kind in TALK else row.job_kind] = lane.parts is None
             self.wake()  # in any case: the other lane may have looked while the row was in this one
         finally:
             lane.current = None
             if row.kind not in TALK and lane.parts is not None:
-                self._drew[lane.name] = time.monotonic()
-            if row.kind == "prompt" or self._more or len(self._cards) > 1:
+                self._lanes.drew(lane)
+            if row.kind == "prompt" or self._lanes.share_rows:
                 self.wake()  # its pictures wait now; or another card had left something to this one
-
-    def _interrupt(self, lanes: Sequence[Lane], which: Callable[[Row], bool]) -> bool:
-        """Stops those of the rows that run, within a step; whether they are then cancelled or queued stands in them."""
-        self.wake()
-        found = [(lane, lane.current) for lane in lanes if lane.current is not None and which(lane.current.row)]
-        for lane, current in found:
-            current.interrupted = True
-            (lane.parts or self._first).gpu.cancel(current.row.task_id)
-            self._rows[lane.name].interrupt(current.row)
-        return bool(found)
 
     # ------------------------------------------------------------ why nothing runs
 
     def _next_look(self, lane: Lane, parts: CardParts) -> float | None:
         moments = self._holds.moments + self._alone.moments
-        moments += [until for other in self._cards if other.rest is not None and (until := other.rest.until)]
+        moments += [until for other in self._lanes.cards if other.rest is not None and (until := other.rest.until)]
         if self._idle_unload and parts.gpu.pid is not None:
-            moments.append(self._drew[lane.name] + self._idle_unload)
+            moments.append(self._lanes.last_drew(lane) + self._idle_unload)
         return max(0.05, min(moments) - time.monotonic()) if moments else None
 
     async def _unload_when_idle(self, lane: Lane, parts: CardParts) -> None:
         """A process that draws nothing is of no use to anybody else on the machine."""
         idle = self._idle_unload and parts.gpu.pid is not None
-        if idle and time.monotonic() >= self._drew[lane.name] + self._idle_unload:
+        if idle and time.monotonic() >= self._lanes.last_drew(lane) + self._idle_unload:
             await parts.card.unload()
             log.info("no picture for a while: the model is unloaded, card and memory are free")
 
