@@ -34,7 +34,7 @@ import runpy
 import socket
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -133,12 +133,28 @@ def main() -> None:
 def preload(kind: str) -> None:
     """Import what the forks need, out of sight of the garbage collection, which would copy the memory they share."""
     gc.disable()
-    for name in (*IMPORTS[kind], *MAINS[kind]):
-        importlib.import_module(name)
+    with alone_at_first(Path(sys.prefix) / f".imported-{kind}"):
+        for name in (*IMPORTS[kind], *MAINS[kind]):
+            importlib.import_module(name)
     for name in MAINS[kind]:
         del sys.modules[name]
     gc.freeze()
     gc.enable()
+
+
+@contextlib.contextmanager
+def alone_at_first(mark: Path) -> Iterator[None]:
+    """In an environment whose modules pip has not compiled, the first process compiles them while the others wait: side
+    by side each of them would. ``mark`` is the file that says that it is done."""
+    if mark.exists():
+        yield
+        return
+    with mark.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if mark.exists():
+            fcntl.flock(lock, fcntl.LOCK_UN)
+        yield
+        mark.touch()
 
 
 def python_path(environment: Mapping[str, str]) -> list[str]:
