@@ -51,7 +51,7 @@ class Submitter:
             return await self._until_answered(active)
         finally:
             if self._away and not active.open:
-                self._worker.stream.reconnect()  # nobody else may try for long: the stream shall find out
+                self._worker.stream.reconnect()  # to find out how the worker stands: nobody may submit for long
 
     async def _until_answered(self, active: ActiveRequest) -> Job | WorkerRefused | CannotAsk | None:
         tries, kind = 0, self._kinds[active.request.kind]

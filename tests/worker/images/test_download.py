@@ -137,7 +137,7 @@ def test_a_single_file_is_fetched_alone(hub: Hub, tmp_path: Path, entries: dict[
     assert watcher.said[-2][2] == 3_000_000
     assert watcher.said[-1][0] == "loading"
     missing = replace(entry, file="none.safetensors")
-    with pytest.raises(JobFailed, match="the hub does not have its file"):
+    with pytest.raises(JobFailed, match="the hub does not have the files of it that the catalogue asks for"):
         loader.locate(missing, downloads=True, monitor=watcher)
     with pytest.raises(JobFailed, match="downloads are not allowed"):
         loader.locate(missing, downloads=False, monitor=watcher)

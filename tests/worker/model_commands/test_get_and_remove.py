@@ -35,6 +35,9 @@ models:
   twin: {<<: *noise}
   one: {<<: *noise, hub: somebody/one, file: model.safetensors, vae: null}
   mine: {<<: *noise, hub: null, vae: null, folder: mine}
+  gone: {<<: *noise, hub: somebody/gone, vae: null}
+  half: {<<: *noise, hub: somebody/half, variant: fp16, vae: null}
+  other: {<<: *noise, hub: somebody/one, file: another.safetensors, vae: null}
 """
 
 
@@ -42,6 +45,7 @@ models:
 def cache(hub: Hub, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The hub's cache, empty; ``OTTERBOT_*`` name a catalogue with models of the hub."""
     hub.repositories["somebody/vae"] = data_dir / "models" / "otter-noise" / "vae"
+    hub.repositories["somebody/half"] = data_dir / "models" / "otter-noise"
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "model.safetensors").write_bytes(os.urandom(24_000_000))
     hub.repositories["somebody/one"] = tmp_path / "one"
@@ -187,8 +191,22 @@ def test_a_hub_that_is_not_there_is_not_a_model_that_is_not(
     cache: Path, hub: Hub, said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
-    assert cli.main(["models", "get", "one"]) == 2
-    assert "somebody/one: the hub could not be reached or does not have it" in said()[1]
+    for name in ("one", "noise"):
+        assert cli.main(["models", "get", name]) == 2
+        assert f"somebody/{name}: the hub could not be reached\n" in said()[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("gone", "somebody/gone: the hub has no such repository"),
+        ("half", "somebody/half: the hub does not have the files of it"),
+        ("other", "somebody/one: the hub does not have the files of it"),
+    ],
+)
+def test_what_the_hub_has_not_got_is_not_a_hub_that_is_away(cache: Path, said: Said, name: str, sentence: str) -> None:
+    assert cli.main(["models", "get", name]) == 2
+    assert sentence in said()[1]
 
 
 def test_a_file_that_was_cut_off_is_continued(cache: Path, hub: Hub, said: Said) -> None:

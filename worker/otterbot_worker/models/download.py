@@ -28,8 +28,9 @@ ASK_S = 120.0
 REPORT_S = 1.0
 RESERVE = 1_000_000_000
 """Bytes that stay free on the disk."""
-EXIT_GATED = 3
-"""What the process ends with where a licence has to be accepted first."""
+EXIT_GATED, EXIT_UNKNOWN, EXIT_LACKS = 3, 4, 5
+"""What the process ends with where the hub answers: a licence has to be accepted first; it shows no such repository;
+the repository has other files than are wanted."""
 
 
 class Watcher(Protocol):
@@ -131,10 +132,13 @@ def _environment() -> dict[str, str]:
 
 
 def _failed(code: int, hub: str) -> DownloadFailed:
-    if code != EXIT_GATED:
-        return DownloadFailed("the hub could not be reached or does not have it")
     page = f"https://huggingface.co/{hub}"
-    return DownloadFailed(f"its licence has to be accepted first at {page}, and HF_TOKEN be a token of that account")
+    said = {
+        EXIT_GATED: f"its licence has to be accepted first at {page}, and HF_TOKEN be a token of that account",
+        EXIT_UNKNOWN: "the hub has no such repository, or shows it to some accounts alone (HF_TOKEN)",
+        EXIT_LACKS: "the hub does not have the files of it that the catalogue asks for",
+    }
+    return DownloadFailed(said.get(code, "the hub could not be reached"))
 
 
 def _watch(process: subprocess.Popen[bytes], blobs: Path, monitor: Watcher) -> None:

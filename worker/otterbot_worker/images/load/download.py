@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from ... import privacy
 from ...models import files, shards
-from ...models.download import EXIT_GATED
+from ...models.download import EXIT_GATED, EXIT_LACKS, EXIT_UNKNOWN
 from ...parent_death import die_with
 from ..importing import without_collecting
 
@@ -29,6 +29,15 @@ LARGE = 8_000_000
 """Bytes from which a file is continued."""
 _WEIGHTS = (".safetensors", ".bin", ".ckpt", ".pt", ".pth", ".msgpack", ".onnx", ".onnx_data", ".h5", ".gguf")
 _SHA256 = 64
+_EXITS = {
+    "GatedRepoError": EXIT_GATED,
+    "RepositoryNotFoundError": EXIT_UNKNOWN,
+    "RevisionNotFoundError": EXIT_UNKNOWN,
+    "EntryNotFoundError": EXIT_LACKS,
+    "RemoteEntryNotFoundError": EXIT_LACKS,
+    "ValueError": EXIT_LACKS,  # of diffusers: no files of that variant
+}
+"""By the error's own class: a hub that is away has a class below one of these."""
 
 
 def main() -> int:
@@ -50,7 +59,7 @@ def main() -> int:
 
         whole = not (options.single or options.only or options.file)
         patterns = _of_pipeline(options.hub, options.variant, options.without) if whole else _patterns(options)
-        missing = _announce(options.hub, patterns, about=options.ask)
+        missing = _announce(options.hub, patterns, needed=options.file, about=options.ask)
         if options.ask:
             return 0
         for name in missing:
@@ -61,7 +70,7 @@ def main() -> int:
             _pipeline(options)
     except Exception as error:
         print(f"download of {options.hub}: {type(error).__name__}", file=sys.stderr, flush=True)
-        return EXIT_GATED if type(error).__name__ == "GatedRepoError" else 1
+        return _EXITS.get(type(error).__name__, 1)
     return 0
 
 
@@ -80,11 +89,16 @@ def _pipeline(options: argparse.Namespace) -> None:
         huggingface_hub.snapshot_download(options.hub, allow_patterns=["model_index.json", *settings])
 
 
-def _announce(hub: str, patterns: list[str], *, about: bool) -> list[str]:
-    """Print how much is missing, and with ``about`` what the hub says of the repository. The large files of it."""
+def _announce(hub: str, patterns: list[str], *, needed: Sequence[str], about: bool) -> list[str]:
+    """Print how much is missing, and with ``about`` what the hub says of the repository. The large files of it.
+
+    :raises EntryNotFoundError: it has not got all of the ``needed`` ones
+    """
     import huggingface_hub
 
     found = huggingface_hub.snapshot_download(hub, allow_patterns=patterns, dry_run=True)
+    if set(needed) - {one.filename for one in found}:
+        raise huggingface_hub.errors.EntryNotFoundError(hub)
     missing = [one for one in found if one.will_download]
     said: dict[str, Any] = {"missing": sum(one.file_size or 0 for one in missing)}
     if about:

@@ -168,11 +168,7 @@ def _locate_file(entry: ModelEntry, file: str, *, downloads: bool, monitor: Moni
     if entry.hub is None or not downloads:
         way_out = "downloads are not allowed" if entry.hub else f"the file {Path(file).name} does not exist"
         raise JobFailed("model_missing", f"The model {entry.name} is not on this machine ({way_out}).")
-    folder = _download(entry, entry.hub, monitor, chosen=[file])
-    if not plain_files.is_file(folder / file):
-        sentence = f"The model {entry.name} could not be downloaded: the hub does not have its file."
-        raise JobFailed("model_missing", sentence, {"hub": entry.hub})
-    return folder / file
+    return _download(entry, entry.hub, monitor, chosen=[file]) / file
 
 
 def _fetch_missing(entry: ModelEntry, monitor: Monitor) -> None:
