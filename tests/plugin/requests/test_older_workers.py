@@ -6,15 +6,10 @@ from typing import Any
 
 import pytest
 from plugin_rig import Rig
+from worker_double import OLDER_KNOWS
 
 from otterbot import texts
 
-KNOWS = frozenset({
-    "asked", "aspect", "control", "count", "guidance_scale", "height", "hires", "init_image", "mask", "model",
-    "negative_prompt", "preview", "prompt", "safety", "sampler", "seed", "steps", "strength", "theme",
-    "upscale", "variation", "width",
-})  # fmt: skip
-"""The fields of a picture's request, as the worker of 22 November 2026 told them in its OpenAPI document."""
 FEATURES = [
     "images", "chat", "events", "pause", "delivered", "img2img", "inpaint", "loras", "explain", "aspect",
     "safety", "variation", "control", "previews", "hires", "upscale",
@@ -26,7 +21,7 @@ MOST = {"steps": 200}
 
 @pytest.fixture(autouse=True)
 def older(rig: Rig) -> None:
-    rig.worker_server.features, rig.worker_server.knows, rig.worker_server.resolves = list(FEATURES), KNOWS, False
+    rig.worker_server.features, rig.worker_server.knows, rig.worker_server.resolves = list(FEATURES), OLDER_KNOWS, False
 
 
 async def _drawn(rig: Rig, **body: Any) -> dict[str, Any]:
@@ -38,7 +33,7 @@ async def _drawn(rig: Rig, **body: Any) -> dict[str, Any]:
 
 async def test_what_is_typed_is_drawn(rig: Rig) -> None:
     sent = await _drawn(rig, steps=7)
-    assert sent.keys() <= KNOWS
+    assert sent.keys() <= OLDER_KNOWS
     assert sent["steps"] == 7
 
 
@@ -65,7 +60,7 @@ async def test_more_steps_than_are_allowed(rig: Rig) -> None:
 async def test_what_it_cannot_do_is_said(rig: Rig) -> None:
     """Defaults are left out; what was asked for is refused."""
     sent = await _drawn(rig, layers=[{"layer": "room", "style": ["watercolor"], "expand": True}], describe=True)
-    assert sent.keys() <= KNOWS
+    assert sent.keys() <= OLDER_KNOWS
     for sentence in (
         texts.too_old_for_default("--style"),
         texts.too_old_for_default("--expand"),

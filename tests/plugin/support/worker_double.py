@@ -14,6 +14,12 @@ from typing import Any
 from aiohttp import web
 
 TOKEN = "the-token"
+OLDER_KNOWS = frozenset({
+    "asked", "aspect", "control", "count", "guidance_scale", "height", "hires", "init_image", "mask", "model",
+    "negative_prompt", "preview", "prompt", "safety", "sampler", "seed", "steps", "strength", "theme",
+    "upscale", "variation", "width",
+})  # fmt: skip
+"""The fields of a picture's request, as the worker of 22 November 2026 told them in its OpenAPI document."""
 
 
 def png(seed: int, side: int = 8) -> bytes:
