@@ -26,6 +26,7 @@ keys below a key                             refused, but below ``prompt:`` and 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable
 
 from . import dashes
@@ -60,6 +61,21 @@ _QUOTED_AND_FLAGS = re.compile(
 )
 
 
+_IN_QUOTES = re.compile(r"""(?:[:：]|(?:^|\n)[ \t]*[-–—•*])[ \t]+'(?:[^'\n]|'')*+""")
+"""A quoted value of a line, or an item of a list, up to its closing quote."""
+
+
+def _json_in(text: str) -> int | None:
+    """Where an object of JSON begins. One within a quoted value is that value's."""
+    quoted = [found.span() for found in _IN_QUOTES.finditer(text)]
+    begins = [begin for begin, _ in quoted]
+    for opened in JSON.finditer(text):
+        before = bisect_left(begins, opened.start())
+        if before == 0 or opened.start() >= quoted[before - 1][1]:
+            return opened.start()
+    return None
+
+
 def key_in(line: str) -> tuple[str, str] | None:
     """The key and the value of a line."""
     found = _KEY.fullmatch(line.strip())
@@ -72,8 +88,8 @@ def find(text: str, begins: Callable[[str, str], bool], belongs: Callable[[str, 
 
     Raises :class:`Unreadable`.
     """
-    if (opened := JSON.search(text)) is not None:
-        return read_json(text, opened.start())
+    if (opened := _json_in(text)) is not None:
+        return read_json(text, opened)
     lines = text.split("\n")
     keys = [None if len(line) > MAX_CHARACTERS else key_in(line) for line in lines]
     first = next((number for number, key in enumerate(keys) if key is not None and begins(*key)), None)

@@ -92,12 +92,12 @@ def _pipeline(options: argparse.Namespace) -> None:
 def _announce(hub: str, patterns: list[str], *, needed: Sequence[str], about: bool) -> list[str]:
     """Print how much is missing, and with ``about`` what the hub says of the repository. The large files of it.
 
-    :raises EntryNotFoundError: it has not got all of the ``needed`` ones
+    :raises EntryNotFoundError: it has none of the ``needed`` ones
     """
     import huggingface_hub
 
     found = huggingface_hub.snapshot_download(hub, allow_patterns=patterns, dry_run=True)
-    if set(needed) - {one.filename for one in found}:
+    if needed and not found:
         raise huggingface_hub.errors.EntryNotFoundError(hub)
     missing = [one for one in found if one.will_download]
     said: dict[str, Any] = {"missing": sum(one.file_size or 0 for one in missing)}
