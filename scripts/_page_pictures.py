@@ -24,6 +24,7 @@ DRAWN = (
 )  # fmt: skip
 WAITING = ("otter, stained glass", "otter astronaut, stars", "heron at dawn", "otter, cyberpunk")
 PEOPLE, ROOMS = ("@ann:example.org", "@bob:example.org"), ("!otters:example.org", "!studio:example.org")
+LOADED = "() => [...document.images].every(one => one.hidden || (one.complete && one.naturalWidth > 0))"
 COLOURS = 128
 """In the pictures' palette: they are screens of few colours, and lie in the repository."""
 
@@ -42,7 +43,9 @@ async def draw(worker: Worker) -> None:
 
 
 async def take(page: Page, path: Path) -> None:
-    await page.wait_for_function("[...document.images].every(one => one.complete && one.naturalWidth)")
+    # Not wait_for_function: it evaluates text within the page, which the page's policy forbids.
+    while not await page.evaluate(LOADED):  # noqa: ASYNC110  nothing else tells
+        await asyncio.sleep(0.1)
     data = io.BytesIO(await page.screenshot())
     with Image.open(data) as opened:
         opened.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
@@ -52,7 +55,7 @@ async def take(page: Page, path: Path) -> None:
 async def now(one: Visit, out: Path) -> None:
     """With a picture half drawn and others behind it."""
     for number, prompt in enumerate(WAITING, len(DRAWN)):
-        await submit(one.worker, number, prompt, steps=60, count=2)
+        await submit(one.worker, number, prompt, steps=100, count=2, preview=True)
     await one.go("now")
     await one.worker.wait_step(25, timeout=120)
     await one.page.locator("main img").first.wait_for()
