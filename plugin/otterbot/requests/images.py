@@ -80,9 +80,11 @@ class Pictures:
         if body is None:
             return None
         body = await self._sheets.body(active, body)
-        if not any(body.get(name) for name in ("film", *NEWER, *older_workers.NEW)):
+        asked_now = any(body.get(name) for name in ("film", *NEWER))
+        if not asked_now and not any(body.get(name) for name in older_workers.NEW):
             return body
-        known = (await self._worker.info()).features
+        # Layers come with nearly every request, and a chat backend that hangs holds the worker's answer back.
+        known = (await self._worker.info(0.0 if asked_now else sheets.INFO_SECONDS)).features
         if body.get("film") and films.FEATURE not in known:
             raise CannotAsk(f"❌ {texts.FILM_OLD_WORKER}")
         if body.get("preview") and watching.FEATURE not in known and active.request.asked.get("watch") is True:

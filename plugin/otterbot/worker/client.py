@@ -32,7 +32,7 @@ class WorkerClient:
     def __init__(self, address: Callable[[], Address]) -> None:
         self._http = WorkerHttp(address)
         self.stream = EventStream(self._http)
-        self._info: tuple[Address, float, Info] | None = None
+        self._info: tuple[tuple[Address, int], float, Info] | None = None
         self._models: tuple[Address, float, Models] | None = None
         self.spoiled_at: float | None = None
         """When a picture last arrived damaged (``time.monotonic()``)."""
@@ -121,12 +121,12 @@ class WorkerClient:
     # -- what it is --------------------------------------------------------------------------
 
     async def info(self, max_age: float = 0.0) -> Info:
-        """The worker's info, at most ``max_age`` seconds old."""
-        address = self._http.address
-        if self._info is None or self._info[0] != address or time.monotonic() - self._info[1] > max_age:
+        """The worker's info, at most ``max_age`` seconds old, and not from before its event stream began."""
+        source = self._http.address, self.stream.begun
+        if self._info is None or self._info[0] != source or time.monotonic() - self._info[1] > max_age:
             found = _read(Info, await self._http.json("GET", "/v1/info", timeout=QUICK))
             found = by_our_clock(found, self._http.clock)
-            self._info = address, time.monotonic(), found
+            self._info = source, time.monotonic(), found
             return found
         return self._info[2]
 

@@ -36,6 +36,8 @@ class EventStream:
         self._streaming: tuple[Address, aiohttp.ClientResponse] | None = None
         self.connected = False
         """The event stream is connected."""
+        self.begun = 0
+        """How often it has begun: behind each beginning may be another worker, or another version of it."""
         self.polled = False
         """The stream is silent, so jobs are polled instead."""
         self._heard_at: tuple[float, float] | None = None
@@ -107,7 +109,7 @@ class EventStream:
                     if isinstance(event, Snapshot | PauseEvent):
                         event = by_our_clock(event, self._http.clock)
                     if isinstance(event, Snapshot):
-                        self.connected = True
+                        self.connected, self.begun = True, self.begun + 1
                     if event is not None:
                         yield event
             finally:

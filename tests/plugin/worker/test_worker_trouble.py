@@ -48,6 +48,18 @@ async def test_what_one_worker_said_of_itself_is_not_said_of_another(rig: Rig) -
         await rig.worker.info(max_age=60)
 
 
+async def test_what_a_worker_said_of_itself_holds_until_its_stream_begins_anew(rig: Rig) -> None:
+    """It may have been updated meanwhile."""
+    await rig.until(lambda: rig.worker.stream.connected)
+    before = (await rig.worker.info(max_age=60)).features
+    rig.worker_server.features = [*before, "another"]
+    assert (await rig.worker.info(max_age=60)).features == before
+    begun = rig.worker.stream.begun
+    rig.worker.stream.reconnect()
+    await rig.until(lambda: rig.worker.stream.begun > begun)
+    assert "another" in (await rig.worker.info(max_age=60)).features
+
+
 async def test_the_end_of_the_old_stream_says_nothing_of_the_new_address(rig: Rig) -> None:
     """A submission has found out already that the token is wrong there, when the old stream is given up."""
     await rig.until(lambda: rig.worker.stream.connected)

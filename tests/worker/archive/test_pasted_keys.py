@@ -48,7 +48,7 @@ def pasted(structure: dict[str, Any]) -> str:
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from((*PARTS, "negative")), VALUES), st.booleans())
 @example({"outfit": ["it's: a hat", "# x", "- y", "*z", "&a b", "!c", "{d", "[e, f]", '"g', "@h", "`i", "%j"]}, True)
-@example({"subject": '{"0":', "outfit": ['{"a": b', "it's {\"a\": b"]}, False)
+@example({"subject": '{"0":', "outfit": ['{"a": b', 'it\'s {"a": b']}, False)
 @example({"style": "no", "outfit": "12:30", "emotions": "~", "environment": "null", "negative": "0x1f"}, False)
 @example({"style": "a: b # c", "outfit": "a\nb", "emotions": "--steps 3", "negative": "hat -n 4"}, False)
 def test_keys_come_back(values: dict[str, Any], alone: bool) -> None:
