@@ -32,7 +32,8 @@ def read_json(text: str, begin: int) -> Lines:
             entries = _entries(pairs, 1 + text.count("\n", 0, begin))
             return Lines(entries=tuple(entries), around=(bare(text[:begin]), bare(text[end:])))
     assert mark is not None
-    raise Unreadable(_why(mark.msg), 1 + text.count("\n", 0, mark.pos), text[mark.pos : mark.pos + 40].split("\n")[0])
+    reason, place = _why(mark)
+    raise Unreadable(reason, 1 + text.count("\n", 0, place), text[place : place + 40].split("\n")[0])
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -68,10 +69,16 @@ def _scalar(value: Any) -> str:
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
-def _why(message: str) -> Reason:
-    """The decoder's words for it, as ours."""
+def _why(error: json.JSONDecodeError) -> tuple[Reason, int]:
+    """The decoder's words for it, as ours, and where it is."""
+    before = error.doc[: error.pos].rstrip()
+    # A comma behind the last one: Python 3.13 has words for it and points there, earlier ones at the bracket after it.
+    if "trailing comma" in error.msg:
+        return "json_last", error.pos
+    if error.doc[error.pos : error.pos + 1] in ("}", "]") and before.endswith(","):
+        return "json_last", len(before) - 1
     table: tuple[tuple[str, Reason], ...] = (
         ("',' delimiter", "json_comma"), ("':' delimiter", "json_colon"), ("property name", "json_quotes"),
-        ("Unterminated", "json_end"), ("Illegal trailing comma", "json_quotes"), ("Expecting value", "json_value"),
+        ("Unterminated", "json_end"), ("Expecting value", "json_value"),
     )  # fmt: skip
-    return next((reason for part, reason in table if part in message), "json")
+    return next((reason for part, reason in table if part in error.msg), "json"), error.pos

@@ -18,7 +18,7 @@ WRAPPERS = ("prompt", "structure")
 
 Reason = Literal[
     "no_key", "unclosed", "bracket", "special", "deep", "many", "long", "items", "json", "json_comma", "json_colon",
-    "json_quotes", "json_end", "json_value",
+    "json_quotes", "json_last", "json_end", "json_value",
 ]  # fmt: skip
 
 FENCE = re.compile(r"[ \t]*(?:`{3,}|~{3,})[ \t]*\w*[ \t]*")
