@@ -36,3 +36,14 @@ def test_a_loss_knows_a_face_from_a_border() -> None:
     even = [float(vae.sharpness_loss(made, wanted, Vae(face_weight=0.0))) for made in (eye, corner)]
     assert losses[0] > 2.5 * losses[1]
     assert np.isclose(even[0], even[1])
+
+
+def test_one_large_error_counts_more_than_many_small_ones() -> None:
+    wanted = torch.zeros(1, 3, 64, 64)
+    even = {"gradient_loss": 0.0, "face_weight": 0.0}
+    spread, outline = wanted + 0.02, wanted.clone()
+    outline[..., 32, :41] = 2.0  # black for white, and as much in the sum: 64 * 64 * 0.02
+    by_sum = [float(vae.sharpness_loss(made, wanted, Vae(square_loss=0.0, **even))) for made in (spread, outline)]
+    by_squares = [float(vae.sharpness_loss(made, wanted, Vae(**even))) for made in (spread, outline)]
+    assert np.isclose(by_sum[0], by_sum[1], rtol=0.05)
+    assert by_squares[1] > 5 * by_squares[0]

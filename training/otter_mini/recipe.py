@@ -47,6 +47,8 @@ class Vae:
     ema: float = 0.998
     gradient_loss: float = 1.0
     """Weight of the differences between neighbouring pixels: edges, whiskers, hatching."""
+    square_loss: float = 8.0
+    """Weight of the squares of the errors: large ones, at outlines, count more. 0.1 dB in 150 steps."""
     face_weight: float = 4.0
     """How much more an error counts in a face than at the picture's border: eyes are few pixels, and the first thing
     that people look at."""

@@ -82,13 +82,14 @@ def importance(height: int, width: int, face: float) -> torch.Tensor:
 
 
 def sharpness_loss(made: torch.Tensor, wanted: torch.Tensor, recipe: VaeRecipe) -> torch.Tensor:
-    """L1 of the pixels, and of the differences between neighbours; faces count more."""
+    """L1 and squares of the pixels' errors, and L1 of the differences between neighbours; faces count more."""
     off = made - wanted
     height, width = off.shape[-2:]
     weights = importance(height, width, recipe.face_weight).to(off.device)
     down = ((off[:, :, 1:] - off[:, :, :-1]).abs() * weights[1:]).mean()
     right = ((off[..., 1:] - off[..., :-1]).abs() * weights[:, 1:]).mean()
-    return (off.abs() * weights).mean() + recipe.gradient_loss * (down + right) / 2
+    errors = (off.abs() + recipe.square_loss * off.square()) * weights
+    return errors.mean() + recipe.gradient_loss * (down + right) / 2
 
 
 def mean_latents(vae: Any, pictures: torch.Tensor) -> torch.Tensor:
