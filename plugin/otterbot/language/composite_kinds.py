@@ -166,6 +166,9 @@ class HiresOf(Kind):
 class StructureOf(Kind):
     """A prompt by keys. It is typed as lines (:mod:`.structured`); here it comes out of records."""
 
+    def typed(self, text: str) -> Structure:
+        raise BadValue
+
     def recorded(self, value: Any) -> Structure:
         if not isinstance(value, Mapping):
             raise NeverTyped

@@ -33,6 +33,7 @@ from . import dashes
 from .flag_names import ALIASES, near_flags
 from .misspelt_flags import Missed
 from .option import Option
+from .option_kinds import Several
 from .option_table import FIELDS, FLAGS
 from .option_values import SHAPES
 from .options import DrawOptions
@@ -195,9 +196,9 @@ def _named(found: re.Match[str]) -> str:
 def _with(options: DrawOptions, option: Option, value: str) -> DrawOptions:
     """``options`` with one more flag. Raises ``Refused`` for values that no model could take."""
     before = option.value(options)
-    if option.kind.several and before is not None:
-        return replace(options, **option.also(before, value))
-    changes = option.read(value)
+    changes = option.read(value, before)
+    if isinstance(option.kind, Several):
+        return replace(options, **changes)
     if option.kind.phrase:
         # Said twice, it is simply more that should not be there.
         changes = {

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .option_kinds import BadValue, Kind, NeverTyped
+from .option_kinds import BadValue, Kind, NeverTyped, Several
 from .problems import Refused
 
 DRAWN = frozenset({"draw", "again", "vary"})
@@ -49,17 +49,14 @@ class Option:
     wants: str = ""
     """What is said to a value that it does not take; ``{!models}`` is a command as it is typed in that room."""
 
-    def read(self, text: str) -> dict[str, Any]:
-        """The fields for a typed value. Raises :class:`Refused`."""
+    def read(self, text: str, before: Any = None) -> dict[str, Any]:
+        """The fields for a typed value, beside one that was typed ``before`` where several count. Raises
+        :class:`Refused`."""
         try:
-            return self._filled(self.kind.typed(text))
-        except BadValue as bad:
-            raise Refused(bad.code, self.name) from None
-
-    def also(self, before: Any, text: str) -> dict[str, Any]:
-        """The fields for a value that is typed beside one that was typed ``before``. Raises :class:`Refused`."""
-        try:
-            return self._filled(self.kind.together(before, self.kind.typed(text)))
+            value = self.kind.typed(text)
+            if before is not None and isinstance(self.kind, Several):
+                value = self.kind.together(before, value)
+            return self._filled(value)
         except BadValue as bad:
             raise Refused(bad.code, self.name) from None
 

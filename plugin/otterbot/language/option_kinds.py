@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
@@ -40,7 +41,7 @@ class NeverTyped(Exception):
     """A recorded value that nobody could have typed."""
 
 
-class Kind:
+class Kind(ABC):
     """A kind of value. A value is never ``None``, which is "not typed"."""
 
     numeric = False
@@ -49,22 +50,16 @@ class Kind:
     """The flag takes no value."""
     phrase = False
     """It takes every word up to the next flag; said twice, both count."""
-    several = False
-    """It may be said several times, and all of them count (`together`)."""
     spaced: re.Pattern[str] | None = None
     """A value that may hold spaces without quotes."""
 
+    @abstractmethod
     def typed(self, text: str) -> Any:
         """The value in ``text``. Raises :class:`BadValue`."""
-        raise NotImplementedError
 
-    def together(self, before: Any, value: Any) -> Any:
-        """One value of two, where ``several``. Raises :class:`BadValue`."""
-        raise NotImplementedError
-
+    @abstractmethod
     def recorded(self, value: Any) -> Any:
         """The value in a record. Raises :class:`NeverTyped`."""
-        raise NotImplementedError
 
     def sent(self, value: Any) -> Any:
         """The value in a request to the worker; ``None`` if it is not sent."""
@@ -90,6 +85,24 @@ class Kind:
         """The end of a value that begins at ``begin`` and whose first word ends at ``end``."""
         found = None if self.spaced is None else self.spaced.match(text, begin)
         return end if found is None else found.end()
+
+
+class Several(Kind):
+    """It may be said several times, and all of them count."""
+
+    @abstractmethod
+    def together(self, before: Any, value: Any) -> Any:
+        """One value of two. Raises :class:`BadValue`."""
+
+
+class Apart(Kind):
+    """No flag has it: it is read together with the words, and never out of records."""
+
+    def typed(self, text: str) -> Any:
+        raise BadValue
+
+    def recorded(self, value: Any) -> Any:
+        raise NeverTyped
 
 
 @dataclass(frozen=True)
@@ -216,6 +229,9 @@ class Constant(Kind):
 
     def typed(self, text: str) -> str | bool:
         return self.value
+
+    def recorded(self, value: Any) -> str | bool:
+        raise NeverTyped
 
 
 @dataclass(frozen=True)

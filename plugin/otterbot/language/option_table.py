@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from .composite_kinds import ControlBy, HiresOf, Shape, Size, StructureOf, VariationOf
 from .option import DRAWN, Option
-from .option_kinds import Bare, Constant, Factor, Kind, Name, Number, Sampler, Seed, Whole, Words
+from .option_kinds import Apart, Bare, Constant, Factor, Name, Number, Sampler, Seed, Whole, Words
 from .option_values import FACTORS, MAX_SEED, SHAPE, SHAPES, UPSCALERS
 from .style_values import StylesOf, StylesTogether
 from .sweeps import LORA, WORDS, SweepOf, Weight
@@ -60,7 +60,7 @@ OPTIONS = (
         name="structure", kind=StructureOf(), fields=("structure",), flag=False, sent=False,
     ),
     Option(
-        name="changes", kind=Kind(), fields=("changes",), flag=False, commands=DRAWN, sent=False, recorded=False,
+        name="changes", kind=Apart(), fields=("changes",), flag=False, commands=DRAWN, sent=False, recorded=False,
     ),
     Option(
         name="no", kind=Words(), fields=("negative_prompt",),

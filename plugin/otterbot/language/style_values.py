@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .option_kinds import BadValue, Kind, NeverTyped, Words
+from .option_kinds import BadValue, NeverTyped, Several, Words
 
 MAX_STYLES = 8
 """Of one picture."""
@@ -55,10 +55,8 @@ def is_style_name(name: str) -> bool:
     return usual and fold(name) not in ("", NONE)
 
 
-class StylesOf(Kind):
+class StylesOf(Several):
     """``watercolor``, ``watercolor,backlit``; ``none``, which is an empty tuple. Said twice, all count."""
-
-    several = True
 
     def typed(self, text: str) -> Styles:
         names = [name.strip() for name in _COMMA.split(text) if name.strip()]

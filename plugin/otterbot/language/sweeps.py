@@ -29,7 +29,7 @@ from typing import Any
 
 from . import dashes
 from .composite_kinds import Size
-from .option_kinds import BadValue, Kind, Name, NeverTyped, Number, Whole
+from .option_kinds import BadValue, Kind, Name, NeverTyped, Number, Several, Whole
 from .option_values import Axis
 from .problems import Refused
 from .quotes import QUOTES, split, unquoted
@@ -66,13 +66,12 @@ class Weight(Number):
 
 
 @dataclass(frozen=True)
-class SweepOf(Kind):
+class SweepOf(Several):
     """One or two axes. ``kinds``: how the values of each are read; ``aliases``: other words for an axis."""
 
     kinds: Mapping[str, Kind]
     aliases: Mapping[str, str]
     phrase = True
-    several = True
 
     def typed(self, text: str) -> tuple[Axis, ...]:
         text = text.strip()
