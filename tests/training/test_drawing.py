@@ -12,6 +12,7 @@ import pytest
 from otter_mini import dataset
 from otter_mini.captions import prompt_of
 from otter_mini.drawing import draw
+from otter_mini.recipe import Vae
 from otter_mini.scenes import (
     ANIMALS,
     CATEGORIES,
@@ -22,6 +23,7 @@ from otter_mini.scenes import (
     NONE,
     OUTDOORS,
     QUESTIONS,
+    STANDS,
     Combination,
     Scene,
     labels,
@@ -47,8 +49,6 @@ SCENE = sample(
     outfit_colour="red",
     item_colour="blue",
     dx=0.0,
-    dy=0.0,
-    scale=1.0,
     lightness=0.0,
     warmth=0.0,
     detail=1,
@@ -57,9 +57,7 @@ OTHERWISE = {
     "neck_colour": "white",
     "outfit_colour": "green",
     "item_colour": "yellow",
-    "dx": 4.0,
-    "dy": 2.0,
-    "scale": 0.92,
+    "dx": 8.0,
     "lightness": 0.8,
     "warmth": 0.8,
     "detail": 2,
@@ -115,6 +113,20 @@ def test_the_larger_size_shows_the_same_picture_with_more_detail(style: str) -> 
     if style != "pixel art":  # its squares are as large as before
         doubled = small.repeat(2, axis=0).repeat(2, axis=1)
         assert np.abs(large - doubled).mean() > np.abs(halved - small).mean()
+
+
+def test_an_animal_lies_in_its_latents_the_same_way_wherever_it_stands() -> None:
+    """A latent is 16 pixels wide: beside the middle everything is the same, so many pixels further on."""
+    pixels = Vae().factor
+    bare = replace(SCENE, place=None)
+    middle, *aside = (np.asarray(draw(replace(bare, dx=dx))) for dx in (0.0, *(dx for dx in STANDS if dx)))
+    moves = [round(dx * 2) for dx in STANDS if dx]
+    assert len(aside) == 2
+    for picture, move in zip(aside, moves, strict=True):
+        assert abs(move) % pixels == 0
+        off = np.abs(np.roll(middle, move, axis=1).astype(int) - picture)[:200, 48:-48]
+        assert (off > 0).mean() < 0.02, "but for the rounding of lines"
+        assert off.max() < 50
 
 
 def test_pictures_of_another_size_are_refused() -> None:

@@ -8,15 +8,15 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from otter_mini import vae
+from otter_mini import faces, vae
 from otter_mini.drawing import draw
-from otter_mini.recipe import Vae
+from otter_mini.recipe import Recipe, Vae
 from otter_mini.scenes import ANIMALS, sample
 
 
 def test_faces_count_more() -> None:
     """Where glasses change a drawing, whatever animal wears them; and all counts as much as without."""
-    weights = vae.importance(128, 128, 4.0)
+    weights = faces.importance(128, 128, 4.0)
     assert torch.isclose(weights.mean(), torch.tensor(1.0))
     for animal in ANIMALS:
         rng = random.Random(animal)
@@ -47,3 +47,18 @@ def test_one_large_error_counts_more_than_many_small_ones() -> None:
     by_squares = [float(vae.sharpness_loss(made, wanted, Vae(**even))) for made in (spread, outline)]
     assert np.isclose(by_sum[0], by_sum[1], rtol=0.05)
     assert by_squares[1] > 5 * by_squares[0]
+
+
+def test_some_pictures_are_rolled_by_less_than_a_latent() -> None:
+    """People's own pictures do not stand where latents begin."""
+    recipe = Recipe.tiny()
+    pictures = np.zeros((1, 64, 64, 3), np.uint8)
+    pictures[0, 0, 0] = 255
+    for share in (0.0, 0.5, 1.0):
+        rolling = replace(recipe, vae=replace(recipe.vae, rolled=share))
+        seen = [vae.sample(pictures, rolling, 4, "vae", step) for step in range(50)]
+        places = [tuple(np.argwhere(picture.any(axis=-1))[0]) for some in seen for picture in some]
+        assert all(0 <= side < recipe.vae.factor for place in places for side in place)
+        moved = sum(place != (0, 0) for place in places) / len(places)
+        assert abs(moved - share) < 0.1
+    assert pictures[0, 0, 0].all(), "the drawings themselves stay"

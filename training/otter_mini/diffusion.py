@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from . import checkpoints, loop
+from . import checkpoints, faces, loop
 from .recipe import Diffusion as DiffusionRecipe
 from .recipe import Recipe
 
@@ -157,6 +157,8 @@ def loss_function(
     shares = signal_shares()
     weights = loss_weights(own, shares)
     blank = torch.as_tensor(empty)
+    height, width = latents.shape[-2:]
+    where = faces.importance(height, width, own.face_weight).to(device)
 
     def loss_of(step: int) -> tuple[torch.Tensor, str]:
         chance = checkpoints.generator(recipe.seed, "diffusion", step)
@@ -169,7 +171,8 @@ def loss_function(
         seen = noised(own, latents[which].float(), times, shares, chance)
         with torch.autocast(device.type, torch.bfloat16):
             made = both(seen.noisy.to(device), times.to(device), said.to(device))
-        off = (made.float() - seen.velocity.to(device)).square().mean(dim=(1, 2, 3))
+        errors = (made.float() - seen.velocity.to(device)).square()
+        off = (errors * where).mean(dim=(1, 2, 3))
         loss = (off * weights[times].to(device)).mean()
         plain = f"(unweighted {float(off.detach().mean()):.3f})" if (step + 1) % loop.REPORT_EVERY == 0 else ""
         return loss, plain

@@ -52,7 +52,6 @@ def loss_function(
     own = recipe.negatives
     teacher = copy.deepcopy(both).eval().requires_grad_(False)
     shares = diffusion.signal_shares()
-    weights = diffusion.loss_weights(recipe.diffusion, shares)
     blank = torch.as_tensor(empty)
     factor = own.guidance / (own.guidance - 1)
 
@@ -75,8 +74,8 @@ def loss_function(
         wanted = torch.cat([unsaid + factor * (full - rest), wanted_held])
         with torch.autocast(device.type, torch.bfloat16):
             made = both(noisy.repeat(2, 1, 1, 1), times.repeat(2), torch.cat([negative, texts_held]).to(device))
-        off = (made.float() - wanted).square().mean(dim=(1, 2, 3)) * weights[times.cpu()].repeat(2).to(device)
-        learned, kept_still = off.chunk(2)
+        # All time steps count the same: what is in a picture is settled in the noisiest.
+        learned, kept_still = (made.float() - wanted).square().mean(dim=(1, 2, 3)).chunk(2)
         loss = learned.mean() + own.held_weight * kept_still.mean()
         told = (step + 1) % loop.REPORT_EVERY == 0
         plain = f"(negatives {float(learned.detach().mean()):.4f}, held {float(kept_still.detach().mean()):.4f})"

@@ -34,14 +34,17 @@ class Vae:
     norm_groups: int = 8
     pictures: int = 6_000
     """So many of them are learned from; they lie in memory."""
-    small_steps: int = 4_000
+    small_steps: int = 2_600
     """First so many at half the size, without the outermost level: a step sees four times as many latents for the same
     time, and what an eye or a whisker looks like is learned there."""
     small_batch: int = 8
-    steps: int = 2_500
+    steps: int = 2_000
     batch: int = 2
     """Whole pictures, with as many pixels as the smaller ones. Crops would vary more, but the layers' norms are other
     ones over a crop: an autoencoder that had seen crops gained 0.7 dB in its first 500 steps with whole pictures."""
+    rolled: float = 0.15
+    """Share of the pictures that are moved by some pixels, round the edge. Animals of drawings stand where latents
+    begin (``scenes.STANDS``), what people give the bot does not."""
     learning_rate: float = 4e-4
     warm_up: int = 100
     ema: float = 0.998
@@ -77,7 +80,7 @@ class Diffusion:
     text_width: int = 160
     text_layers: int = 3
     text_heads: int = 4
-    steps: int = 5_500
+    steps: int = 5_000
     restart: int | None = None
     """The learning rate comes down twice: to this step and to the last. ``None``: once."""
     batch: int = 32
@@ -90,6 +93,8 @@ class Diffusion:
     ema: float = 0.999
     empty: float = 0.1
     """Share of the captions that are emptied, for guidance."""
+    face_weight: float = 2.0
+    """As in the autoencoder's loss, at each latent."""
     snr_gamma: float = 5.0
     least_weight: float = 0.25
     """Min-SNR all but ignores the noisiest steps, in which layout and colours are settled."""
@@ -107,7 +112,7 @@ class Negatives:
     """Pairs of a prompt and a negative for each."""
     guidance: float = 5.0
     """The CFG at which a negative is to do just what it says."""
-    steps: int = 700
+    steps: int = 1_000
     batch: int = 16
     learning_rate: float = 3e-4
     last_rate: float = 0.05

@@ -37,23 +37,22 @@ def warm(colour: Colour, amount: float) -> Colour:
 
 class Pen:
     """Draws on ``image``, which has ``scale`` pixels per unit. ``line``: width of outlines in units, 0 for none.
-    ``ink``: their colour, or ``None`` for a darker shade of the fill. The subject's own coordinates are moved by
-    ``move`` and scaled about (64, 118)."""
+    ``ink``: their colour, or ``None`` for a darker shade of the fill. ``move`` shifts what is drawn after it."""
 
     def __init__(self, *, line: float, ink: Colour | None, scale: int) -> None:
         self.image = Image.new("RGB", (SIZE * scale, SIZE * scale), (255, 255, 255))
         self._pixels = scale
         self._draw = ImageDraw.Draw(self.image)
         self._line, self._ink = line, ink
-        self._scale, self._dx, self._dy = 1.0, 0.0, 0.0
+        self._dx = 0.0
         self.night = False
         """Whether colours are those of the night."""
 
-    def move(self, dx: float, dy: float, scale: float) -> None:
-        self._scale, self._dx, self._dy = scale, 64 + dx - 64 * scale, 118 + dy - 118 * scale
+    def move(self, dx: float) -> None:
+        self._dx = dx
 
     def point(self, x: float, y: float) -> Point:
-        return (x * self._scale + self._dx) * self._pixels, (y * self._scale + self._dy) * self._pixels
+        return (x + self._dx) * self._pixels, y * self._pixels
 
     def polygon(self, points: Sequence[Point], fill: Colour, *, line: bool = True) -> None:
         corners = [self.point(*point) for point in points]
@@ -121,7 +120,7 @@ class Pen:
         return self._ink if self._ink is not None else shade(fill, -0.35)
 
     def _trace(self, path: Sequence[Point], colour: Colour, width: float) -> None:
-        thick = max(1, round(width * self._scale * self._pixels))
+        thick = max(1, round(width * self._pixels))
         self._draw.line(list(path), fill=colour, width=thick)
         # Not by joint="curve": it draws a slice of a circle at each of a curve's many points, which takes longer than
         # everything else.

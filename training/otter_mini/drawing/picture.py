@@ -22,7 +22,7 @@ def draw(scene: Scene, *, size: int = 256) -> Image.Image:
     width, ink = styles.LINES[scene.style]
     pen = Pen(line=width, ink=ink, scale=size * SIZES[size] // SIDE)
     places.background(pen, scene.place, random.Random(scene.detail), night=scene.time == "night")
-    pen.move(scene.dx, scene.dy, scene.scale)
+    pen.move(scene.dx)
     _subject(pen, scene)
     return styles.finish(pen.image, scene.style, scene.detail, size)
 
