@@ -17,7 +17,7 @@ import torch
 from diffusers import StableDiffusionPipeline
 from small_model import write_first_edition
 
-from otter_mini import checkpoints, diffusion, export, loop, vae
+from otter_mini import checkpoints, dataset, diffusion, export, loop, vae
 from otter_mini.__main__ import main
 from otter_mini.checkpoints import ForeignFiles, InUse
 from otter_mini.evaluate import weights_of
@@ -80,6 +80,11 @@ def files(folder: Path) -> dict[str, bytes]:
 def tensors(path: Path) -> dict[str, Any]:
     content: dict[str, Any] = torch.load(path, weights_only=True)
     return content
+
+
+def reading(names: list[str]) -> set[str]:
+    """The weights that read the prompt."""
+    return {name for name in names if name.startswith("text_encoder.") or ".attn2." in name}
 
 
 def test_twice_in_different_places_gives_the_same_bytes(trained: Training, tmp_path: Path) -> None:
@@ -218,7 +223,27 @@ def test_the_export_is_the_moving_average_in_half_precision(trained: Training) -
     for name, mean in zip(names, saved["average"], strict=True):
         assert torch.equal(state[name], mean.half().float()), name
         last += not torch.equal(mean, saved["model"][name])
-    assert last > len(names) / 2  # the average is not just the last step
+    assert last > len(reading(names)) / 2  # the average is not just the last step
+
+
+def test_only_what_reads_words_learns_negatives(trained: Training) -> None:
+    """So that the drawing stays as good as it was."""
+    names = [name for name, _ in diffusion.build(trained.recipe, 600).named_parameters()]
+    before, after = (tensors(trained.directory / f"{stage}.ckpt")["average"] for stage in ("diffusion", "negatives"))
+    changed = {name for name, old, new in zip(names, before, after, strict=True) if not torch.equal(old, new)}
+    assert changed <= reading(names)
+    assert len(changed) > len(reading(names)) / 2
+
+
+def test_what_is_coloured_and_held_is_shown_more_often() -> None:
+    recipe = Recipe()
+    often, held = diffusion.shown_often(recipe, 300)
+    for index in range(300):
+        scene = dataset.scene_of(recipe.seed, index)
+        coloured = scene.item in ("balloon", "umbrella")
+        assert bool(held[index]) == coloured
+        assert (often[index] == recipe.diffusion.coloured_held) == (coloured and scene.style != "pencil drawing")
+    assert {float(each) for each in often} == {1.0, recipe.diffusion.coloured_worn, recipe.diffusion.coloured_held}
 
 
 def test_latents_have_mean_0_and_deviation_1(trained: Training) -> None:

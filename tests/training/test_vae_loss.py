@@ -6,12 +6,13 @@ import random
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 
 from otter_mini import faces, vae
 from otter_mini.drawing import draw
 from otter_mini.recipe import Recipe, Vae
-from otter_mini.scenes import ANIMALS, sample
+from otter_mini.scenes import ANIMALS, COLOURED, sample
 
 
 def test_faces_count_more() -> None:
@@ -25,6 +26,17 @@ def test_faces_count_more() -> None:
         changed = torch.from_numpy(np.abs(pictures[0] - pictures[1]).sum(axis=2) > 30)
         assert 50 < changed.sum() < 2000
         assert weights[changed].mean() > 1.5, animal
+
+
+@pytest.mark.parametrize("item", COLOURED["item"])
+def test_what_is_held_up_counts_more_where_something_is(item: str) -> None:
+    with_it, without = faces.importance(128, 128, 2.0, 2.0), faces.importance(128, 128, 2.0)
+    assert torch.isclose(with_it.mean(), torch.tensor(1.0))
+    for animal in ANIMALS:
+        bare = sample(random.Random(animal), animal=animal, item=None, place=None, style="cartoon", item_colour="red")
+        pictures = [np.asarray(draw(replace(bare, item=held), size=128)).astype(int) for held in (None, item)]
+        changed = torch.from_numpy(np.abs(pictures[0] - pictures[1]).sum(axis=2) > 30)
+        assert with_it[changed].mean() > 1.3 * without[changed].mean(), animal
 
 
 def test_a_loss_knows_a_face_from_a_border() -> None:

@@ -20,7 +20,7 @@ Part = tuple[str, str]
 WORN = ("hat", "face", "neck", "outfit")
 FOREIGN = ("привет", "さくら", "海", "bonjour", "čaj", "🌸", "💚", "café", "über", "42", "schön", "música")
 """Words of other languages and alphabets; none that names what can be drawn."""
-WITHOUT_ANIMAL = 0.1
+WITHOUT_ANIMAL = 0.15
 """Share of the captions that name things, styles or qualities alone, as negative prompts do."""
 
 WORDS: tuple[str, ...] = tuple(
@@ -111,7 +111,7 @@ def _words(scene: Scene, category: str, rng: random.Random) -> str | None:
     if category == "hat" and value != "headphones" and rng.random() < 0.05:
         return "hat"  # any hat, so that --no has something to exclude
     words = rng.choice(SYNONYMS[value])
-    if value in COLOURED.get(category, ()) and rng.random() < 0.6:
+    if value in COLOURED.get(category, ()) and rng.random() < 0.9:
         colour = getattr(scene, f"{category}_colour")
         return f"{'grey' if colour == 'gray' and rng.random() < 0.3 else colour} {words}"
     return words

@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from . import checkpoints, faces, loop
+from . import checkpoints, dataset, faces, loop
 from .recipe import Diffusion as DiffusionRecipe
 from .recipe import Recipe
+from .scenes import COLOURED, NONE, value_of
 
 TIME_STEPS = 1000
 NOISE = {
@@ -149,6 +150,20 @@ def tokens_of(texts: list[list[str]], tokenizer: Any) -> npt.NDArray[np.int16]:
     return np.asarray(numbers, dtype=np.int16).reshape(len(texts), -1, 77)
 
 
+def shown_often(recipe: Recipe, pictures: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """For each of the ``pictures``: how often it is shown, relative to others; whether something coloured is held."""
+    own = recipe.diffusion
+    often, held = torch.ones(pictures), torch.zeros(pictures, dtype=torch.bool)
+    for index in range(pictures):
+        scene = dataset.scene_of(recipe.seed, index)
+        held[index] = scene.item in COLOURED["item"]
+        if value_of(scene, "item_colour") != NONE:
+            often[index] = own.coloured_held
+        elif value_of(scene, "neck_colour") != NONE or scene.face is not None:
+            often[index] = own.coloured_worn
+    return often, held
+
+
 def loss_function(
     recipe: Recipe, both: Both, latents: torch.Tensor, prompts: npt.NDArray[np.int16], empty: Any, device: torch.device
 ) -> Callable[[int], tuple[torch.Tensor, str]]:
@@ -158,11 +173,14 @@ def loss_function(
     weights = loss_weights(own, shares)
     blank = torch.as_tensor(empty)
     height, width = latents.shape[-2:]
-    where = faces.importance(height, width, own.face_weight).to(device)
+    sizes = height, width
+    where = [faces.importance(*sizes, own.face_weight, held).to(device) for held in (0.0, own.held_weight)]
+    importance = torch.stack(where)[:, None]
+    often, held = shown_often(recipe, len(latents))
 
     def loss_of(step: int) -> tuple[torch.Tensor, str]:
         chance = checkpoints.generator(recipe.seed, "diffusion", step)
-        which = torch.randint(len(latents), (own.batch,), generator=chance)
+        which = torch.multinomial(often, own.batch, replacement=True, generator=chance)
         wording = torch.randint(prompts.shape[1], (own.batch,), generator=chance)
         said = torch.from_numpy(prompts[which.numpy(), wording.numpy()]).long()
         unsaid = torch.rand(own.batch, generator=chance) < own.empty
@@ -172,7 +190,7 @@ def loss_function(
         with torch.autocast(device.type, torch.bfloat16):
             made = both(seen.noisy.to(device), times.to(device), said.to(device))
         errors = (made.float() - seen.velocity.to(device)).square()
-        off = (errors * where).mean(dim=(1, 2, 3))
+        off = (errors * importance[held[which].long()]).mean(dim=(1, 2, 3))
         loss = (off * weights[times].to(device)).mean()
         plain = f"(unweighted {float(off.detach().mean()):.3f})" if (step + 1) % loop.REPORT_EVERY == 0 else ""
         return loss, plain

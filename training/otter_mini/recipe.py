@@ -80,7 +80,7 @@ class Diffusion:
     text_width: int = 160
     text_layers: int = 3
     text_heads: int = 4
-    steps: int = 5_000
+    steps: int = 5_500
     restart: int | None = None
     """The learning rate comes down twice: to this step and to the last. ``None``: once."""
     batch: int = 32
@@ -95,6 +95,12 @@ class Diffusion:
     """Share of the captions that are emptied, for guidance."""
     face_weight: float = 2.0
     """As in the autoencoder's loss, at each latent."""
+    held_weight: float = 2.0
+    """The same where a balloon or an umbrella is, in pictures that have one: small things, in every colour."""
+    coloured_held: float = 3.0
+    """How much more often a picture is shown in which something coloured is held: one in nine, and the thing is small."""
+    coloured_worn: float = 1.5
+    """The same with glasses, or with something coloured at the neck."""
     snr_gamma: float = 5.0
     least_weight: float = 0.25
     """Min-SNR all but ignores the noisiest steps, in which layout and colours are settled."""
@@ -112,9 +118,12 @@ class Negatives:
     """Pairs of a prompt and a negative for each."""
     guidance: float = 5.0
     """The CFG at which a negative is to do just what it says."""
+    strength: float = 1.6
+    """So many times what the formula asks for. A negative is drawn without its prompt, so it learns the mean of what its
+    words do in many prompts, and that is less than what they do in each."""
     steps: int = 1_000
     batch: int = 16
-    learning_rate: float = 3e-4
+    learning_rate: float = 1e-3
     last_rate: float = 0.05
     warm_up: int = 50
     ema: float = 0.995

@@ -126,6 +126,7 @@ class Training:
         learned = diffusion.plan_of(self.recipe, self.directory)
         loop.load_average(both, learned.path, learned.fingerprint)
         both.to(device).learn_fast()
+        negatives_training.learners(both)
         plan = negatives_training.plan_of(self.recipe, self.directory, self._stop("negatives"))
         latents, empty = self._load_latents(), self._empty(words)
         loop.run(plan, both, negatives_training.loss_function(self.recipe, both, latents, texts, empty, device), log)
