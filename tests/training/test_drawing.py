@@ -95,7 +95,7 @@ def test_example_follows_from_its_seed_and_number() -> None:
     def made(seed: int, index: int) -> tuple[bytes, list[str]]:
         pixels, texts = dataset.example(seed, 128, 4, index)
         assert pixels.shape == (128, 128, 3)
-        assert len(texts) == 4
+        assert len(texts) == 2 * 4, "so many for each part of the training"
         return pixels.tobytes(), texts
 
     assert made(1, 7) == made(1, 7)

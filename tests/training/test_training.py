@@ -235,15 +235,16 @@ def test_only_what_reads_words_learns_negatives(trained: Training) -> None:
     assert len(changed) > len(reading(names)) / 2
 
 
-def test_what_is_coloured_and_held_is_shown_more_often() -> None:
+def test_small_things_are_shown_more_often() -> None:
     recipe = Recipe()
-    often, held = diffusion.shown_often(recipe, 300)
+    own = recipe.diffusion
+    often, held = diffusion.shown_often(recipe, 300), diffusion.holds_up(recipe, 300)
     for index in range(300):
         scene = dataset.scene_of(recipe.seed, index)
         coloured = scene.item in ("balloon", "umbrella")
         assert bool(held[index]) == coloured
-        assert (often[index] == recipe.diffusion.coloured_held) == (coloured and scene.style != "pencil drawing")
-    assert {float(each) for each in often} == {1.0, recipe.diffusion.coloured_worn, recipe.diffusion.coloured_held}
+        assert (often[index] == own.coloured_held) == (coloured and scene.style != "pencil drawing")
+    assert {float(each) for each in often} == {1.0, own.coloured_worn, own.coloured_held}
 
 
 def test_latents_have_mean_0_and_deviation_1(trained: Training) -> None:

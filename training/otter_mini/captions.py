@@ -20,8 +20,11 @@ Part = tuple[str, str]
 WORN = ("hat", "face", "neck", "outfit")
 FOREIGN = ("привет", "さくら", "海", "bonjour", "čaj", "🌸", "💚", "café", "über", "42", "schön", "música")
 """Words of other languages and alphabets; none that names what can be drawn."""
-WITHOUT_ANIMAL = 0.15
-"""Share of the captions that name things, styles or qualities alone, as negative prompts do."""
+WITHOUT_ANIMAL, WITHOUT_ANIMAL_LATE = 0.1, 0.15
+"""Share of the captions that name things, styles or qualities alone, as negative prompts do; at last, more of them."""
+COLOUR_NAMED, COLOUR_NAMED_LATE = 0.6, 0.9
+"""Share of the coloured things whose colour is named: what comes in eight colours and is not said to have one teaches
+none, but a model that had it named so often from the beginning never learned glasses."""
 
 WORDS: tuple[str, ...] = tuple(
     dict.fromkeys(
@@ -56,10 +59,11 @@ def prompt_of(what: Combination | Scene) -> str:
     return ", ".join(parts)
 
 
-def caption(scene: Scene, rng: random.Random, spoiling: Spoiling | None = None) -> str:
-    """One of the many ways to ask for the scene."""
-    said = parts(scene, rng, spoiling)
-    alone = rng.random() < (WITHOUT_ANIMAL if spoiling is None else 0.5)
+def caption(scene: Scene, rng: random.Random, spoiling: Spoiling | None = None, *, late: bool = True) -> str:
+    """One of the many ways to ask for the scene; ``late``: for the second part of the training."""
+    said = parts(scene, rng, spoiling, colours=COLOUR_NAMED_LATE if late else COLOUR_NAMED)
+    few = WITHOUT_ANIMAL_LATE if late else WITHOUT_ANIMAL
+    alone = rng.random() < (few if spoiling is None else 0.5)
     return joined(_without_animal(said, rng) if alone else said, rng)
 
 
@@ -68,9 +72,12 @@ def naming(scene: Scene, rng: random.Random) -> str:
     return joined(parts(scene, rng), rng)
 
 
-def parts(scene: Scene, rng: random.Random, spoiling: Spoiling | None = None) -> list[Part]:
+def parts(
+    scene: Scene, rng: random.Random, spoiling: Spoiling | None = None, *, colours: float = COLOUR_NAMED_LATE
+) -> list[Part]:
     """What a caption says, in the order of the categories; every category once at most."""
-    found = [(category, words) for category in CATEGORIES if (words := _words(scene, category, rng)) is not None]
+    said = [(category, _words(scene, category, rng, colours)) for category in CATEGORIES]
+    found = [(category, words) for category, words in said if words is not None]
     if spoiling is not None:
         found += [("quality", words) for words in spoilt_words(spoiling, rng)]
     return found + _noise(rng)
@@ -99,7 +106,7 @@ def unknown_word(rng: random.Random) -> str:
     return "".join(rng.choice(SYLLABLES) for _ in range(rng.randint(2, 4)))
 
 
-def _words(scene: Scene, category: str, rng: random.Random) -> str | None:
+def _words(scene: Scene, category: str, rng: random.Random, colours: float) -> str | None:
     """How the category is named; ``None`` where it is not."""
     value = getattr(scene, category)
     if category == "place" and value is None:
@@ -111,7 +118,7 @@ def _words(scene: Scene, category: str, rng: random.Random) -> str | None:
     if category == "hat" and value != "headphones" and rng.random() < 0.05:
         return "hat"  # any hat, so that --no has something to exclude
     words = rng.choice(SYNONYMS[value])
-    if value in COLOURED.get(category, ()) and rng.random() < 0.9:
+    if value in COLOURED.get(category, ()) and rng.random() < colours:
         colour = getattr(scene, f"{category}_colour")
         return f"{'grey' if colour == 'gray' and rng.random() < 0.3 else colour} {words}"
     return words

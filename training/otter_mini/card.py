@@ -186,8 +186,9 @@ def _training(model: Path, minutes: float | None) -> str:
     sized = f" Parameters: {sizes}." if sizes else ""
     return f"""## How it was trained
 
-By `python -m otter_mini train` in this repository's `training/`, from nothing: a program draws scenes, and a VAE, a
-CLIP text encoder and a UNet (v-prediction) learn from the drawings and their captions.{took}{sized} The same seed
+By `python -m otter_mini train` in this repository's `training/`, from the weights of the first edition, which had begun
+with nothing: a program draws scenes, and a VAE, a CLIP text encoder and a UNet (v-prediction) learn from the drawings
+and their captions.{took}{sized} The same seed
 gives the same weights on the same machine. {len(HELD_OUT)} combinations of animal, hat and outfit were kept from it
 for the figures below.
 """

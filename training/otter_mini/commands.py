@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from . import card, colours, contact_sheet, controls, evaluate, labelling, look, negative_evaluation
+from . import card, colours, contact_sheet, controls, evaluate, labelling, look, negative_evaluation, words
 
 HERE = Path(__file__).parent
 
@@ -15,7 +15,7 @@ def add_parsers(subparsers: Any) -> None:
     """Adds ``judge`` and the subcommand of each module; each sets ``run``, which takes the parsed arguments and returns
     the exit status."""
     _add_judge(subparsers)
-    for module in (evaluate, negative_evaluation, labelling, controls, contact_sheet, card, look, colours):
+    for module in (evaluate, negative_evaluation, labelling, controls, contact_sheet, card, look, colours, words):
         module.add_parser(subparsers)
 
 

@@ -1,7 +1,8 @@
 """Draws the pictures to learn from, and describes each in several ways.
 
 Picture i and its captions come from (seed, i) alone, so any number of processes makes the same files:
-``pictures.npy`` N×size×size×3 bytes, ``captions.json`` N lists of texts. Free of torch.
+``pictures.npy`` N×size×size×3 bytes, ``captions.json`` N lists of texts, the first half of each for the first part of
+the training. Free of torch.
 """
 
 from __future__ import annotations
@@ -40,7 +41,10 @@ def spoiling_of(seed: int, index: int, share: float) -> Spoiling | None:
 
 
 def example(seed: int, size: int, captions: int, index: int, spoilt: float = 0.0) -> Example:
-    """The picture ``index``, size×size×3, and what is said about it. :raises ValueError: drawings have no such size"""
+    """The picture ``index``, size×size×3, and ``captions`` for each part of the training.
+
+    :raises ValueError: drawings have no such size
+    """
     from .captions import caption
     from .drawing import draw, spoil
 
@@ -49,7 +53,9 @@ def example(seed: int, size: int, captions: int, index: int, spoilt: float = 0.0
     picture = draw(scene, size=size)
     if how is not None:
         picture = spoil(picture, how)
-    return np.asarray(picture, dtype=np.uint8), [caption(scene, words, how) for _ in range(captions)]
+    return np.asarray(picture, dtype=np.uint8), [
+        caption(scene, words, how, late=late) for late in (False, True) for _ in range(captions)
+    ]
 
 
 def make(

@@ -150,18 +150,23 @@ def tokens_of(texts: list[list[str]], tokenizer: Any) -> npt.NDArray[np.int16]:
     return np.asarray(numbers, dtype=np.int16).reshape(len(texts), -1, 77)
 
 
-def shown_often(recipe: Recipe, pictures: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """For each of the ``pictures``: how often it is shown, relative to others; whether something coloured is held."""
+def shown_often(recipe: Recipe, pictures: int) -> torch.Tensor:
+    """How often each of the ``pictures`` is shown in the second part, relative to others."""
     own = recipe.diffusion
-    often, held = torch.ones(pictures), torch.zeros(pictures, dtype=torch.bool)
+    often = torch.ones(pictures)
     for index in range(pictures):
         scene = dataset.scene_of(recipe.seed, index)
-        held[index] = scene.item in COLOURED["item"]
         if value_of(scene, "item_colour") != NONE:
             often[index] = own.coloured_held
         elif value_of(scene, "neck_colour") != NONE or scene.face is not None:
             often[index] = own.coloured_worn
-    return often, held
+    return often
+
+
+def holds_up(recipe: Recipe, pictures: int) -> torch.Tensor:
+    """For each of the ``pictures``: 1 where a balloon or an umbrella is held, else 0."""
+    items = [dataset.scene_of(recipe.seed, index).item for index in range(pictures)]
+    return torch.tensor([int(item in COLOURED["item"]) for item in items])
 
 
 def loss_function(
@@ -176,12 +181,17 @@ def loss_function(
     sizes = height, width
     where = [faces.importance(*sizes, own.face_weight, held).to(device) for held in (0.0, own.held_weight)]
     importance = torch.stack(where)[:, None]
-    often, held = shown_often(recipe, len(latents))
+    held = holds_up(recipe, len(latents))
+    often, captions = shown_often(recipe, len(latents)), prompts.shape[1] // 2
 
     def loss_of(step: int) -> tuple[torch.Tensor, str]:
         chance = checkpoints.generator(recipe.seed, "diffusion", step)
-        which = torch.multinomial(often, own.batch, replacement=True, generator=chance)
-        wording = torch.randint(prompts.shape[1], (own.batch,), generator=chance)
+        late = own.restart is not None and step >= own.restart
+        if late:
+            which = torch.multinomial(often, own.batch, replacement=True, generator=chance)
+        else:
+            which = torch.randint(len(latents), (own.batch,), generator=chance)
+        wording = late * captions + torch.randint(captions, (own.batch,), generator=chance)
         said = torch.from_numpy(prompts[which.numpy(), wording.numpy()]).long()
         unsaid = torch.rand(own.batch, generator=chance) < own.empty
         said = torch.where(unsaid[:, None], blank, said)
@@ -190,7 +200,7 @@ def loss_function(
         with torch.autocast(device.type, torch.bfloat16):
             made = both(seen.noisy.to(device), times.to(device), said.to(device))
         errors = (made.float() - seen.velocity.to(device)).square()
-        off = (errors * importance[held[which].long()]).mean(dim=(1, 2, 3))
+        off = (errors * importance[late * held[which]]).mean(dim=(1, 2, 3))
         loss = (off * weights[times].to(device)).mean()
         plain = f"(unweighted {float(off.detach().mean()):.3f})" if (step + 1) % loop.REPORT_EVERY == 0 else ""
         return loss, plain

@@ -35,18 +35,20 @@ USUAL_SIZE, SIZE_FLOOR = 0.15, 0.05
 """Mean squares of what words change in a prediction: 0.05 glasses, 0.13 a hat, 0.77 a city, at the noisiest step."""
 
 
-def texts_of(recipe: Recipe, tokenizer: Any) -> Texts:
-    """N×cases×3×77 tokens: prompt, negative, kept, for each of the first pictures."""
+def texts_of(recipe: Recipe, tokenizer: Any) -> tuple[Texts, torch.Tensor]:
+    """For each of the first pictures N×cases×3×77 tokens: prompt, negative, kept; and N×cases strengths."""
     own = recipe.negatives
     texts: list[list[str]] = []
+    strengths: list[list[float]] = []
     for index in range(min(own.pictures, recipe.data.pictures)):
         chance = random.Random(f"{recipe.seed}/negatives/{index}")
         scene = dataset.scene_of(recipe.seed, index)
         spoiling = dataset.spoiling_of(recipe.seed, index, recipe.data.spoilt)
         several = negatives.cases(scene, spoiling, chance, own.cases)
         texts += [[case.prompt, case.negative, case.kept] for case in several]
+        strengths.append([case.strength for case in several])
     tokens = diffusion.tokens_of(texts, tokenizer)
-    return tokens.reshape(-1, own.cases, *tokens.shape[1:])
+    return tokens.reshape(-1, own.cases, *tokens.shape[1:]), torch.tensor(strengths)
 
 
 def learners(both: Both) -> None:
@@ -56,20 +58,26 @@ def learners(both: Both) -> None:
 
 
 def times_of(count: int, chance: torch.Generator) -> torch.Tensor:
-    """Time steps, the noisy ones more often (in proportion to their number): there it is settled what is in a picture."""
+    """Time steps, the noisy ones more often, in proportion to their number: there it is settled what is to be seen."""
     even = (diffusion.spread_times(count, chance) + 0.5) / diffusion.TIME_STEPS
     return (even.sqrt() * diffusion.TIME_STEPS).long()
 
 
 def loss_function(
-    recipe: Recipe, both: Both, latents: torch.Tensor, texts: Texts, empty: Any, device: torch.device
+    recipe: Recipe,
+    both: Both,
+    latents: torch.Tensor,
+    texts: Texts,
+    strengths: torch.Tensor,
+    empty: Any,
+    device: torch.device,
 ) -> Callable[[int], tuple[torch.Tensor, str]]:
     """The loss of a step of ``both``, which is copied as it is now to be its own teacher."""
     own = recipe.negatives
     teacher = copy.deepcopy(both).eval().requires_grad_(False)
     shares = diffusion.signal_shares()
     blank = torch.as_tensor(empty)
-    factor = own.strength * own.guidance / (own.guidance - 1)
+    factor = own.guidance / (own.guidance - 1)
 
     def loss_of(step: int) -> tuple[torch.Tensor, str]:
         chance = checkpoints.generator(recipe.seed, "negatives", step)
@@ -87,7 +95,9 @@ def loss_function(
         held = torch.randint(3, (own.batch,), generator=chance).to(device)
         texts_held = torch.stack([nothing, prompt, kept])[held.cpu(), torch.arange(own.batch)]
         wanted_held = torch.stack([unsaid, full, rest])[held, torch.arange(own.batch, device=device)]
-        wanted = torch.cat([unsaid + factor * (full - rest), wanted_held])
+        # Most at the noisiest step, once the factor at the last.
+        much = 1 + (strengths[which, case].to(device) - 1) * times / diffusion.TIME_STEPS
+        wanted = torch.cat([unsaid + factor * much.view(-1, 1, 1, 1) * (full - rest), wanted_held])
         with torch.autocast(device.type, torch.bfloat16):
             made = both(noisy.repeat(2, 1, 1, 1), times.repeat(2), torch.cat([negative, texts_held]).to(device))
         learned, kept_still = (made.float() - wanted).square().mean(dim=(1, 2, 3)).chunk(2)
@@ -100,8 +110,8 @@ def loss_function(
 
 
 def importance(difference: torch.Tensor, names: torch.Tensor) -> torch.Tensor:
-    """How much each negative counts, by what it is to take away (N×C×H×W): glasses are a twentieth of what a city is, and
-    are to go as surely. 1 where it ``names`` nothing."""
+    """How much each negative counts, by what it is to take away (N×C×H×W): glasses are a twentieth of what a city is,
+    and are to go as surely. 1 where it ``names`` nothing."""
     size = difference.square().mean(dim=(1, 2, 3))
     return torch.where(names, USUAL_SIZE / (size + SIZE_FLOOR), 1.0)
 

@@ -20,7 +20,7 @@ STAGES = ("draw", "vae", "latents", "diffusion", "negatives", "export")
 class Data:
     pictures: int = 24_000
     captions: int = 6
-    """Ways in which each picture is described."""
+    """Ways in which each picture is described, in each of the two parts of the diffusion."""
     spoilt: float = 0.13
     """Share of the pictures that are spoilt, so that the words of negative prompts mean something."""
 
@@ -80,9 +80,10 @@ class Diffusion:
     text_width: int = 160
     text_layers: int = 3
     text_heads: int = 4
-    steps: int = 5_500
-    restart: int | None = None
-    """The learning rate comes down twice: to this step and to the last. ``None``: once."""
+    steps: int = 7_000
+    restart: int | None = 5_000
+    """Here the second part begins, in which small things are shown more often. The learning rate comes down twice: to
+    this step and to the last. ``None``: once, and all is the first part."""
     batch: int = 32
     learning_rate: float = 6e-4
     restart_rate: float = 4e-4
@@ -96,9 +97,10 @@ class Diffusion:
     face_weight: float = 2.0
     """As in the autoencoder's loss, at each latent."""
     held_weight: float = 2.0
-    """The same where a balloon or an umbrella is, in pictures that have one: small things, in every colour."""
+    """The same where a balloon or an umbrella is, in pictures that have one, in the second part: small things, in every
+    colour."""
     coloured_held: float = 3.0
-    """How much more often a picture is shown in which something coloured is held: one in nine, and the thing is small."""
+    """How much more often a picture is shown in the second part in which something coloured is held: one in nine."""
     coloured_worn: float = 1.5
     """The same with glasses, or with something coloured at the neck."""
     snr_gamma: float = 5.0
@@ -118,10 +120,7 @@ class Negatives:
     """Pairs of a prompt and a negative for each."""
     guidance: float = 5.0
     """The CFG at which a negative is to do just what it says."""
-    strength: float = 1.6
-    """So many times what the formula asks for. A negative is drawn without its prompt, so it learns the mean of what its
-    words do in many prompts, and that is less than what they do in each."""
-    steps: int = 1_000
+    steps: int = 800
     batch: int = 16
     learning_rate: float = 1e-3
     last_rate: float = 0.05
@@ -167,7 +166,7 @@ class Recipe:
                 text_layers=1,
                 text_heads=2,
                 steps=6,
-                restart=None,
+                restart=4,
                 batch=4,
                 warm_up=2,
                 check_every=2,

@@ -120,7 +120,7 @@ class Training:
 
     def _negatives(self, log: checkpoints.Log) -> None:
         words = tokenizer.load(self.directory / "tokenizer")
-        texts = negatives_training.texts_of(self.recipe, words)
+        texts, strengths = negatives_training.texts_of(self.recipe, words)
         device = torch.device(self.device)
         both = diffusion.build(self.recipe, len(words))
         learned = diffusion.plan_of(self.recipe, self.directory)
@@ -129,7 +129,8 @@ class Training:
         negatives_training.learners(both)
         plan = negatives_training.plan_of(self.recipe, self.directory, self._stop("negatives"))
         latents, empty = self._load_latents(), self._empty(words)
-        loop.run(plan, both, negatives_training.loss_function(self.recipe, both, latents, texts, empty, device), log)
+        loss_of = negatives_training.loss_function(self.recipe, both, latents, texts, strengths, empty, device)
+        loop.run(plan, both, loss_of, log)
 
     def _load_latents(self) -> torch.Tensor:
         return torch.from_numpy(np.load(self.directory / "latents.npy"))
