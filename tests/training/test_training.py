@@ -238,9 +238,9 @@ def test_only_what_reads_words_learns_negatives(trained: Training) -> None:
 def test_small_things_are_shown_more_often() -> None:
     recipe = Recipe()
     own = recipe.diffusion
-    often, held = diffusion.shown_often(recipe, 300), diffusion.holds_up(recipe, 300)
-    for index in range(300):
-        scene = dataset.scene_of(recipe.seed, index)
+    scenes = [dataset.scene_of(recipe.seed, index) for index in range(300)]
+    often, held = diffusion.shown_often(own, scenes), diffusion.holds_up(scenes)
+    for index, scene in enumerate(scenes):
         coloured = scene.item in ("balloon", "umbrella")
         assert bool(held[index]) == coloured
         assert (often[index] == own.coloured_held) == (coloured and scene.style != "pencil drawing")

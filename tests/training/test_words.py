@@ -27,7 +27,7 @@ def test_a_word_that_is_not_read_moves_nothing(tmp_path: Path, capsys: pytest.Ca
     with torch.no_grad():
         rows.zero_()
         rows[ids["crown</w>"]] = 10 * torch.randn(rows.shape[1], generator=torch.Generator().manual_seed(1))
-    found = dict(words.moved(pipe))
+    found = words.moved(pipe)
     assert found["crown"]["crown"] > 3 * found["top hat"]["top hat"], "which only makes the prompt longer"
     export.write(pipe, tmp_path / "dead")
     assert main(["words", "--model", str(tmp_path / "dead")]) == 1
@@ -36,5 +36,5 @@ def test_a_word_that_is_not_read_moves_nothing(tmp_path: Path, capsys: pytest.Ca
 
 def test_the_second_edition_knows_every_word() -> None:
     """The first one was never told most of them."""
-    found = dict(words.moved(export.read(SECOND)))
+    found = words.moved(export.read(SECOND))
     assert {word for figures in found.values() for word, moved in figures.items() if moved < words.DEAD} == set()

@@ -6,7 +6,7 @@ The model predicts v. Latents are N×C×16×16 with standard deviation 1, prompt
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import torch
 from . import checkpoints, dataset, faces, loop
 from .recipe import Diffusion as DiffusionRecipe
 from .recipe import Recipe
-from .scenes import COLOURED, NONE, value_of
+from .scenes import COLOURED, NONE, Scene, value_of
 
 TIME_STEPS = 1000
 NOISE = {
@@ -150,12 +150,10 @@ def tokens_of(texts: list[list[str]], tokenizer: Any) -> npt.NDArray[np.int16]:
     return np.asarray(numbers, dtype=np.int16).reshape(len(texts), -1, 77)
 
 
-def shown_often(recipe: Recipe, pictures: int) -> torch.Tensor:
-    """How often each of the ``pictures`` is shown in the second part, relative to others."""
-    own = recipe.diffusion
-    often = torch.ones(pictures)
-    for index in range(pictures):
-        scene = dataset.scene_of(recipe.seed, index)
+def shown_often(own: DiffusionRecipe, scenes: Sequence[Scene]) -> torch.Tensor:
+    """How often the picture of each of the ``scenes`` is shown in the second part, relative to others."""
+    often = torch.ones(len(scenes))
+    for index, scene in enumerate(scenes):
         if value_of(scene, "item_colour") != NONE:
             often[index] = own.coloured_held
         elif value_of(scene, "neck_colour") != NONE or scene.face is not None:
@@ -163,10 +161,9 @@ def shown_often(recipe: Recipe, pictures: int) -> torch.Tensor:
     return often
 
 
-def holds_up(recipe: Recipe, pictures: int) -> torch.Tensor:
-    """For each of the ``pictures``: 1 where a balloon or an umbrella is held, else 0."""
-    items = [dataset.scene_of(recipe.seed, index).item for index in range(pictures)]
-    return torch.tensor([int(item in COLOURED["item"]) for item in items])
+def holds_up(scenes: Sequence[Scene]) -> torch.Tensor:
+    """For each of the ``scenes``: 1 where a balloon or an umbrella is held, else 0."""
+    return torch.tensor([int(scene.item in COLOURED["item"]) for scene in scenes])
 
 
 def loss_function(
@@ -178,11 +175,11 @@ def loss_function(
     weights = loss_weights(own, shares)
     blank = torch.as_tensor(empty)
     height, width = latents.shape[-2:]
-    sizes = height, width
-    where = [faces.importance(*sizes, own.face_weight, held).to(device) for held in (0.0, own.held_weight)]
-    importance = torch.stack(where)[:, None]
-    held = holds_up(recipe, len(latents))
-    often, captions = shown_often(recipe, len(latents)), prompts.shape[1] // 2
+    where = [faces.importance(height, width, own.face_weight, weight) for weight in (0.0, own.held_weight)]
+    importance = torch.stack(where)[:, None].to(device)
+    scenes = [dataset.scene_of(recipe.seed, index) for index in range(len(latents))]
+    often, held = shown_often(own, scenes), holds_up(scenes)
+    captions = prompts.shape[1] // 2
 
     def loss_of(step: int) -> tuple[torch.Tensor, str]:
         chance = checkpoints.generator(recipe.seed, "diffusion", step)

@@ -34,7 +34,7 @@ def _run(args: argparse.Namespace) -> int:
 
     export.quiet()
     dead = 0
-    for value, figures in moved(export.read(args.model)):
+    for value, figures in moved(export.read(args.model)).items():
         print(f"{value:16}" + ", ".join(f"{word} {figure:.3f}" for word, figure in figures.items()), flush=True)
         dead += sum(figure < DEAD for figure in figures.values())
     print(f"{dead} words move nothing." if dead else "Every word moves something.")
@@ -51,7 +51,7 @@ def prompts() -> Iterator[tuple[str, str, str]]:
                     yield value, word, word if category == "animal" else f"otter, {word}"
 
 
-def moved(pipe: Any) -> Iterator[tuple[str, dict[str, float]]]:
+def moved(pipe: Any) -> dict[str, dict[str, float]]:
     """By value, how far each of its words moves the prediction."""
     import torch
 
@@ -71,4 +71,4 @@ def moved(pipe: Any) -> Iterator[tuple[str, dict[str, float]]]:
         for value, word, prompt in prompts():
             without = cat if value == "otter" else otter
             found.setdefault(value, {})[word] = float((predicted(prompt) - without).square().mean())
-    yield from found.items()
+    return found
